@@ -1,0 +1,89 @@
+# pop3-emitter. `make help` lists the targets; BUILD=dir builds elsewhere.
+
+VERSION  := 0.1.0
+SOVERSION := 0
+BUILD    ?= build
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+CC       ?= cc
+PYTHON   ?= python3
+V        ?=
+Q        := $(if $(V),,@)
+OPTIMIZE ?= -O2 -g
+SANITIZE ?=
+WERROR   ?= -Werror
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wformat=2 \
+            -Wcast-qual -Wvla -Wmissing-prototypes $(WERROR)
+HARDEN   ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fno-strict-overflow
+GNUTLS_CFLAGS := $(shell pkg-config --cflags gnutls 2>/dev/null)
+GNUTLS_LIBS   := $(shell pkg-config --libs gnutls 2>/dev/null || echo -lgnutls)
+
+ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -Isrc -pthread -fPIC -fvisibility=hidden -MMD -MP \
+             $(WARNINGS) $(OPTIMIZE) $(HARDEN) $(SANITIZE) $(GNUTLS_CFLAGS) $(CFLAGS)
+ALL_LDFLAGS = -pthread -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
+
+LIB_LAYERS := base emitter proto net
+APP_LAYERS := auth store backend daemon
+LIB_SOURCES := $(foreach l,$(LIB_LAYERS),$(wildcard src/$(l)/*.c))
+APP_SOURCES := $(foreach l,$(APP_LAYERS),$(wildcard src/$(l)/*.c))
+CLI_SOURCES := $(wildcard src/cli/*.c)
+UNIT_SOURCES := $(wildcard tests/unit/*.c)
+HEADERS := $(wildcard src/*.h src/*/*.h)
+
+LIB_OBJECTS  := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
+APP_OBJECTS  := $(APP_SOURCES:%.c=$(BUILD)/%.o)
+CLI_OBJECTS  := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
+UNIT_OBJECTS := $(UNIT_SOURCES:%.c=$(BUILD)/%.o)
+
+STATIC  := $(BUILD)/libpop3emitter.a
+SONAME  := libpop3emitter.so.$(SOVERSION)
+SHARED  := $(BUILD)/libpop3emitter.so.$(VERSION)
+PROGRAM := $(BUILD)/pop3-emitter
+UNIT    := $(BUILD)/unit-tests
+APP_LIBS := -lcrypt -linih
+
+.PHONY: all lib clean help
+all: lib $(PROGRAM)
+lib: $(STATIC) $(SHARED) $(BUILD)/pop3-emitter.pc
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+$(STATIC): $(LIB_OBJECTS)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(SHARED): $(LIB_OBJECTS) src/pop3_emitter.map
+	$(Q)$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=src/pop3_emitter.map -Wl,-z,defs \
+		-Wl,--as-needed $(ALL_LDFLAGS) $(LIB_OBJECTS) -o $@ $(GNUTLS_LIBS)
+	ln -sf $(notdir $@) $(BUILD)/$(SONAME)
+	ln -sf $(SONAME) $(BUILD)/libpop3emitter.so
+
+$(BUILD)/pop3-emitter.pc: src/pop3-emitter.pc.in Makefile
+	@mkdir -p $(@D)
+	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' $< > $@
+
+$(PROGRAM): $(CLI_OBJECTS) $(APP_OBJECTS) $(STATIC)
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--as-needed $^ -o $@ $(GNUTLS_LIBS) $(APP_LIBS)
+
+# The list of suites is made from the file names, so that adding a test file is enough.
+$(BUILD)/suites.inc: $(UNIT_SOURCES)
+	@mkdir -p $(@D)
+	@for s in $(patsubst tests/unit/test_%.c,%,$(filter tests/unit/test_%.c,$^)); do \
+		echo "SUITE($$s)"; done > $@
+
+$(BUILD)/tests/unit/main.o: $(BUILD)/suites.inc
+$(BUILD)/tests/unit/%.o: ALL_CFLAGS += -Itests -I$(BUILD)
+
+$(UNIT): $(UNIT_OBJECTS) $(APP_OBJECTS) $(STATIC)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ -o $@ $(GNUTLS_LIBS) $(APP_LIBS) -lcunit
+
+clean:
+	rm -rf $(BUILD)
+
+-include tests/tests.mk
+-include tests/bench/bench.mk
+-include tests/fuzz/fuzz.mk
+-include $(LIB_OBJECTS:.o=.d) $(APP_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d)
