@@ -1,0 +1,21 @@
+# Included by the top Makefile: the load generator, the bare poll server, and `make bench`.
+# Both are optimised whatever the build is, since they share the machine with the server.
+
+BENCH_DIRECTORY := tests/bench
+BENCH_FLAGS = $(filter-out -O%,$(CFLAGS)) -O3 -std=c17 -D_GNU_SOURCE
+BENCH_LOAD := $(BENCH_DIRECTORY)/loadgen.c $(wildcard $(BENCH_DIRECTORY)/load_*.c)
+
+$(BUILD)/loadgen: $(BENCH_LOAD) $(BENCH_DIRECTORY)/load.h
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_FLAGS) $(LDFLAGS) -o $@ $(BENCH_LOAD)
+
+$(BUILD)/pollserver: $(BENCH_DIRECTORY)/pollserver.c
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_FLAGS) $(LDFLAGS) -o $@ $(BENCH_DIRECTORY)/pollserver.c
+
+# BENCH_ROUNDS, BENCH_SECONDS, BENCH_ONLY, BENCH_JUDGE: see tests/bench/bench.py.
+.PHONY: bench bench-tools
+bench-tools: $(BUILD)/loadgen $(BUILD)/pollserver
+
+bench: all bench-tools
+	BUILD='$(BUILD)' python3 $(BENCH_DIRECTORY)/bench.py

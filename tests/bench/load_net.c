@@ -1,0 +1,95 @@
+/*
+ * Sockets, time and small arithmetic for the load generator. Only loopback: the server under
+ * test never runs elsewhere.
+ */
+#include "load.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+uint64_t load_now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * LOAD_SECOND + (uint64_t)time.tv_nsec;
+}
+
+void load_sleep(uint64_t milliseconds)
+{
+	struct timespec left = {.tv_sec = (time_t)(milliseconds / 1000),
+				.tv_nsec = (long)(milliseconds % 1000) * 1000000};
+
+	while (nanosleep(&left, &left) < 0 && errno == EINTR)
+		continue;
+}
+
+int load_connect(uint64_t port, int flags)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_port = htons((uint16_t)port),
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+
+	if (fd < 0) {
+		perror("loadgen: socket");
+		return -1;
+	}
+	if (connect(fd, (const struct sockaddr *)&address, sizeof address) < 0 &&
+	    errno != EINPROGRESS) {
+		perror("loadgen: connect");
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int load_send(int fd, const char *text, size_t length)
+{
+	ssize_t sent = send(fd, text, length, MSG_NOSIGNAL);
+
+	if (sent == (ssize_t)length)
+		return 0;
+	if (sent < 0)
+		perror("loadgen: send");
+	else
+		fprintf(stderr, "loadgen: the server does not read its commands\n");
+	return -1;
+}
+
+static int compare(const void *left, const void *right)
+{
+	uint64_t a = *(const uint64_t *)left;
+	uint64_t b = *(const uint64_t *)right;
+
+	return (a > b) - (a < b);
+}
+
+uint64_t load_percentile(uint64_t *values, size_t count, unsigned share)
+{
+	qsort(values, count, sizeof *values, compare);
+	return values[(count - 1) * share / 100];
+}
+
+size_t load_user_line(const struct options *options, uint64_t user, char line[LOAD_COMMAND_MAX])
+{
+	int length = snprintf(line, LOAD_COMMAND_MAX, "USER %s%04llu\r\n", options->prefix,
+			      (unsigned long long)user);
+
+	return (size_t)length;
+}
+
+size_t load_pass_line(const struct options *options, char line[LOAD_COMMAND_MAX])
+{
+	int length = snprintf(line, LOAD_COMMAND_MAX, "PASS %s\r\n", options->password);
+
+	return (size_t)length;
+}
