@@ -1,0 +1,21 @@
+/* The sizes of the auth layer, and why. */
+#ifndef POP3_AUTH_LIMITS_H
+#define POP3_AUTH_LIMITS_H
+
+/* A user name, in octets: what a POP3 command line can carry (RFC 2449 section 4). */
+#define AUTH_USER_MAX 255
+/* A line of the passwd file without its end: name, longest secret and two paths fit with ease. */
+#define PASSWD_LINE_MAX 4096
+/* The whole file: 100,000 users with 100-octet secrets are a quarter of it. */
+#define PASSWD_FILE_MAX (64u << 20)
+/* Room for a secret with its {SCHEME}: libcrypt's longest output (384) and the name. */
+#define AUTH_SECRET_SIZE 512
+/* The longest password that libcrypt takes (CRYPT_MAX_PASSPHRASE_SIZE, its NUL included). */
+#define AUTH_PASSWORD_SIZE 512
+/* SCRAM iterations: RFC 7677 section 4 wants at least 4096; the most is about 10 s of work. */
+#define SCRAM_ITERATIONS_MIN 4096u
+#define SCRAM_ITERATIONS_MAX 10000000u
+/* For new secrets; about as dear as bcrypt's default is too much for a login over SCRAM. */
+#define SCRAM_ITERATIONS 20000u
+
+#endif

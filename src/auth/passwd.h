@@ -1,0 +1,109 @@
+/*
+ * The passwd file: `user:{SCHEME}secret:uid:gid:gecos:home:shell:extra`, one line a user. Only user
+ * and secret are required; trailing fields may be left out. A secret without {SCHEME} that starts
+ * with `$` is crypt(3). Lines that are empty or start with `#` mean nothing.
+ *
+ * A `struct passwd` is one immutable generation of the file, counted by reference; its strings are
+ * wiped when the last reference goes. All functions may be called from any thread; those that take
+ * a path touch the disk.
+ */
+#ifndef POP3_AUTH_PASSWD_H
+#define POP3_AUTH_PASSWD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "auth/limits.h"
+#include "auth/scheme.h"
+
+struct passwd;
+
+/* Can somebody log in with this entry? All but PASSWD_USABLE are denied as if unknown. */
+enum passwd_state {
+	PASSWD_USABLE,
+	PASSWD_DISABLED, /* the secret starts with `!` or `*` */
+	PASSWD_EMPTY,    /* there is no secret */
+	PASSWD_ROOT,     /* uid 0 */
+};
+
+/* One user. Borrowed from its generation: valid while a reference to that is held. */
+struct passwd_entry {
+	const char *user;
+	const char *secret; /* what follows {SCHEME}; for verification only, never for a log */
+	const char *home;   /* an absolute path; NULL if the field is missing or empty */
+	uint32_t line;      /* 1-based */
+	uid_t uid;          /* if has_uid */
+	bool has_uid;       /* the field is there and not empty */
+	enum auth_scheme scheme;
+	enum passwd_state state;
+};
+
+/* Which version of which file: what stat(2) said, or why it failed. Private. */
+struct passwd_stamp {
+	struct timespec mtime, ctime;
+	off_t size;
+	ino_t inode;
+	dev_t device;
+	int error;  /* errno of stat or open, else 0 */
+	bool fresh; /* changed so lately that a further change might not show in the times */
+};
+
+/* Why a file was refused, to be shown as `path:line: text` (`path: text` if line is 0). */
+struct passwd_error {
+	uint32_t line;
+	char text[160]; /* holds nothing of a secret */
+	struct passwd_stamp stamp;
+};
+
+/*
+ * Read and check the file. 0 and *passwd with one reference, the caller's. Else *error says why and
+ * nothing is kept: -EINVAL (a line is wrong, or it is no regular file), -EFBIG (more than
+ * PASSWD_FILE_MAX), -EAGAIN (it kept changing while it was read), -ENOMEM, or what open or read
+ * said. One wrong line refuses the whole file.
+ */
+int passwd_load(const char *path, struct passwd_error *error, struct passwd **passwd);
+/* The same for text in memory; the text is copied. -EINVAL, -EFBIG, -ENOMEM. */
+int passwd_parse(const char *text, size_t length, struct passwd_error *error,
+		 struct passwd **passwd);
+
+/* One more reference; returns its argument. */
+struct passwd *passwd_ref(struct passwd *);
+/* One less; the last one wipes and frees. NULL is fine. */
+void passwd_unref(struct passwd *);
+
+/*
+ * The entry of a user, or NULL. Names are case-sensitive. The whole name is looked up first; then,
+ * with `strip_domain`, the part before the first '@'. The entry's `user` is the canonical name.
+ */
+const struct passwd_entry *passwd_lookup(const struct passwd *, const char *user,
+					 bool strip_domain);
+/* How many entries there are, and entry `index` (0-based) in the order of the file. */
+size_t passwd_count(const struct passwd *);
+const struct passwd_entry *passwd_at(const struct passwd *, size_t index);
+/*
+ * The entry whose check costs what most users' checks cost; for names that are unknown. If the file
+ * has no usable entry it is one of the default method. Never NULL, never to be logged in with.
+ */
+const struct passwd_entry *passwd_decoy(const struct passwd *);
+
+/* For `check`: why nobody can log in with the entry, as a phrase; NULL if somebody can. */
+const char *passwd_state_text(enum passwd_state);
+/* The permission bits that the file had; 0 if it was parsed from memory. */
+mode_t passwd_mode(const struct passwd *);
+
+/*
+ * Is the file at the path another than the one this generation was read from? One stat(2); also
+ * true when the file cannot be examined.
+ */
+bool passwd_changed(const struct passwd *, const char *path);
+/*
+ * Is the file at the path still the very one that was refused with this error? So that a caller
+ * loads and reports a broken file once, not at each login:
+ * `if (passwd_changed(p, path) && !passwd_refused(&error, path)) load`. False for a zeroed error.
+ */
+bool passwd_refused(const struct passwd_error *, const char *path);
+
+#endif
