@@ -13,7 +13,7 @@
 enum {
 	LOAD_COMMAND_MAX = 128,         /* longest command line that a mode sends */
 	LOAD_STATUS_MAX = 128,          /* octets kept of a status line, for numbers and messages */
-	LOAD_RECEIVE_MAX = 256 * 1024,  /* one recv(2): large, yet within the level 2 cache */
+	LOAD_RECEIVE_MAX = 512 * 1024,  /* one recv(2): large, yet within a processor cache */
 	LOAD_HANG_MILLISECONDS = 60000, /* nothing at all for so long is a failure, not slowness */
 };
 

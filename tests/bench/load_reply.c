@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-	BLOCK = 2048, /* octets tested at once for any LF '.' */
+	BLOCK = 256, /* octets tested at once for LF and dot */
 };
 
 enum state {

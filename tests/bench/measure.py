@@ -1,0 +1,154 @@
+"""Single measurements: a run of the load generator, the memory of processes, the time to start.
+
+Every function returns plain numbers, or raises BenchError when the run is void.
+"""
+
+import signal
+import socket
+import subprocess
+import time
+
+from servers import PASSWORD, BenchError
+
+HANG_SECONDS = 180  # beyond the time that a run was asked to take
+
+LOGIN_CLIENTS_MAX = 64
+STALL_REPLIES = 1000
+NOOP_COUNT = 4000
+NOOP_FEW = 10
+
+
+def pairs(line):
+    """`a=1 b=2` -> {"a": 1, "b": 2}"""
+    return {key: int(value) for key, value in (word.split("=") for word in line.split())}
+
+
+class Loadgen:
+    """Runs the load generator against one server."""
+
+    def __init__(self, program):
+        self.program = program
+        self.running = None
+
+    def launch(self, server, mode, **options):
+        options = {"port": server.port, "password": PASSWORD, **options}
+        command = [self.program, mode] + [f"{key}={value}" for key, value in options.items()]
+        self.running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, start_new_session=True)
+        return self.running
+
+    def finish(self, server, mode, seconds):
+        """Waits for the end; the lines it printed, as dictionaries."""
+        try:
+            out, err = self.running.communicate(b"\n", timeout=seconds + HANG_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise BenchError(f"{mode} on {server.name} hangs\n{server.tail()}") from None
+        finally:
+            self.stop()
+        if self.status != 0:
+            raise BenchError(f"{mode} on {server.name} failed:\n{err.decode()}{server.tail()}")
+        return [pairs(line) for line in out.decode().splitlines()]
+
+    def run(self, server, mode, **options):
+        self.launch(server, mode, **options)
+        return self.finish(server, mode, options.get("milliseconds", 0) / 1000)
+
+    def stop(self):
+        if self.running is None:
+            return
+        if self.running.poll() is None:
+            self.running.send_signal(signal.SIGKILL)
+        self.status = self.running.wait()
+        for pipe in (self.running.stdin, self.running.stdout, self.running.stderr):
+            pipe.close()
+        self.running = None
+
+
+def logins(loadgen, server, clients, users, seconds):
+    """Sessions a second."""
+    result, = loadgen.run(server, "logins", prefix="login", users=users, clients=clients,
+                          milliseconds=int(seconds * 1000))
+    return result["sessions"] * 1e9 / result["nanoseconds"]
+
+
+def retr(loadgen, server, box, pipelined, seconds):
+    """MB/s of message octets, after the check that each session got exactly this mailbox."""
+    result, = loadgen.run(server, "retr", prefix=box.prefix, clients=box.users,
+                          pipelined=int(pipelined), milliseconds=int(seconds * 1000))
+    got = (result["messages"], result["octets"])
+    if got != (len(box.messages), box.octets()):
+        raise BenchError(f"{server.name} sent {got[0]} messages, {got[1]} octets of {box.prefix}; "
+                         f"on disk are {len(box.messages)} messages, {box.octets()} octets")
+    return result["total_octets"] * 1e3 / result["nanoseconds"], got
+
+
+def stall(loadgen, server):
+    """Replies that took 35 ms or longer with delayed acknowledgements, and the slowest in ms."""
+    result, = loadgen.run(server, "stall", prefix="mixed", count=STALL_REPLIES)
+    return result["slow"], result["max"] / 1e6
+
+
+def noop(loadgen, server, many, settle):
+    """Median NOOP latency in microseconds among few idle sessions and among many."""
+    few, among = loadgen.run(server, "noop", prefix="empty", few=NOOP_FEW, many=many,
+                             count=NOOP_COUNT, settle=int(settle * 1000))
+    return few["p50"] / 1e3, among["p50"] / 1e3
+
+
+def memory(server, *fields):
+    """KiB of those fields of smaps_rollup, over all processes of a server."""
+    total = 0
+    for pid in server.processes():
+        try:
+            with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+                for line in file:
+                    words = line.split()
+                    if words[0].rstrip(":") in fields:
+                        total += int(words[1])
+        except FileNotFoundError:
+            continue
+        except PermissionError:
+            raise BenchError(f"may not read the memory of process {pid}; run as root") from None
+        except ProcessLookupError:
+            continue
+    return total
+
+
+def idle_memory(loadgen, server, sessions, settle):
+    """KiB of private memory that one idle logged-in session adds, on a fresh server."""
+    loadgen.run(server, "idle", prefix="idle", users=1)
+    time.sleep(settle)
+    before = memory(server, "Private_Clean", "Private_Dirty")
+    process = loadgen.launch(server, "idle", prefix="idle", users=sessions)
+    line = process.stdout.readline().decode()
+    if not line.startswith("open="):
+        loadgen.finish(server, "idle", 0)
+        raise BenchError(f"idle on {server.name}: {line!r}")
+    time.sleep(settle)
+    after = memory(server, "Private_Clean", "Private_Dirty")
+    loadgen.finish(server, "idle", 0)
+    return (after - before) / sessions
+
+
+def start_memory(loadgen, server):
+    """KiB of anonymous memory of a server that has served one session and is idle."""
+    loadgen.run(server, "idle", prefix="idle", users=1)
+    time.sleep(0.3)
+    return memory(server, "Anonymous")
+
+
+def exec_to_greeting(server):
+    """Milliseconds from exec to the first greeting; the server is stopped again."""
+    server.prepare()
+    start = time.monotonic()
+    server.launch()
+    try:
+        server.wait_ready()
+        with socket.create_connection(("127.0.0.1", server.port), 10) as peer:
+            greeting = peer.recv(512)
+        taken = time.monotonic() - start
+    finally:
+        server.stop()
+    if not greeting.startswith(b"+OK"):
+        raise BenchError(f"{server.name} greets with {greeting!r}")
+    return taken * 1000
