@@ -1,0 +1,27 @@
+/*
+ * The options of a server as an immutable, counted generation: each session keeps the one it began
+ * with, so a reload never changes a session under way. For one thread.
+ */
+#ifndef POP3_PROTO_SETTINGS_H
+#define POP3_PROTO_SETTINGS_H
+
+#include "base/log.h"
+#include "pop3_emitter.h"
+
+struct settings {
+	unsigned references;
+	struct pop3_options options; /* defaults filled in; apop_value is ours */
+	struct log_sink log;
+	char *hostname;
+};
+
+/*
+ * A copy of the options (NULL = all defaults), with one reference. 0; -EINVAL: an unknown `apop`,
+ * or POP3_APOP_FIXED or _FUNCTION without the value or function; -ENOMEM.
+ */
+int settings_new(const char *hostname, const struct pop3_options *, struct settings **);
+struct settings *settings_ref(struct settings *);
+/* Frees with the last reference. NULL is fine. */
+void settings_unref(struct settings *);
+
+#endif
