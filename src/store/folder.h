@@ -1,0 +1,47 @@
+/*
+ * The folders of a Maildir and what is done with files in them, always relative to a descriptor and
+ * never through a symbolic link.
+ */
+#ifndef POP3_STORE_FOLDER_H
+#define POP3_STORE_FOLDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+enum folder { FOLDER_NEW, FOLDER_CUR, FOLDER_TMP };
+
+/* "new", "cur", "tmp". */
+const char *folder_name(enum folder);
+
+/* The folder's descriptor, or a negative errno value. */
+int folder_open(int maildir, enum folder);
+
+/*
+ * Call visit(state, folder, name) for each name that does not begin with a dot, in no order, until
+ * it returns other than 0. Reads from where the descriptor is: open it anew to read twice. Returns
+ * what visit returned last, or a negative errno value.
+ */
+int folder_read(int folder, int (*visit)(void *state, int folder, const char *name), void *state);
+
+/*
+ * Is this the same file as another? Device and inode in one number. Two files of one device never
+ * have the same; nor do, but for a chance nobody can arrange, files of different devices.
+ */
+uint64_t folder_identity(const struct stat *);
+
+/* fstatat(2) without following links: 0 or a negative errno value. */
+int folder_stat(int folder, const char *name, struct stat *);
+/* Open for reading, without following links or waiting: a descriptor or a negative errno value. */
+int folder_open_file(int folder, const char *name);
+
+/*
+ * Move a file to another folder or name; never replaces one. 0; -EEXIST: the name is taken; else a
+ * negative errno value, and the file is where it was.
+ */
+int folder_move(int from, const char *name, int to, const char *new_name);
+/* fsync(2) of a directory; one whose file system knows no such thing counts as synced. */
+int folder_sync(int folder);
+
+#endif
