@@ -15,7 +15,7 @@
 /* SCRAM iterations: RFC 7677 section 4 wants at least 4096; the most is about 10 s of work. */
 #define SCRAM_ITERATIONS_MIN 4096u
 #define SCRAM_ITERATIONS_MAX 10000000u
-/* For new secrets; about as dear as bcrypt's default is too much for a login over SCRAM. */
+/* For new secrets: about 10 ms. */
 #define SCRAM_ITERATIONS 20000u
 
 #endif

@@ -1,0 +1,91 @@
+/* See scram.h. */
+#include "auth/scram.h"
+
+#include <errno.h>
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "auth/base64.h"
+#include "auth/limits.h"
+#include "base/number.h"
+#include "base/secret.h"
+
+/* The text up to the next comma, which *text then stands behind; false: there is no comma. */
+static bool field_next(const char **text, const char **field, size_t *length)
+{
+	const char *comma = strchr(*text, ',');
+	if (comma == NULL)
+		return false;
+	*field = *text;
+	*length = (size_t)(comma - *text);
+	*text = comma + 1;
+	return true;
+}
+
+static bool key_parse(const char *text, size_t length, unsigned char key[SCRAM_KEY_SIZE])
+{
+	size_t decoded;
+	return base64_decode(text, length, key, SCRAM_KEY_SIZE, &decoded) &&
+	       decoded == SCRAM_KEY_SIZE;
+}
+
+bool scram_parse(const char *text, struct scram_secret *secret)
+{
+	const char *field;
+	size_t length;
+	uint64_t iterations;
+
+	if (!field_next(&text, &field, &length) ||
+	    !number_parse(field, length, SCRAM_ITERATIONS_MAX, &iterations) ||
+	    iterations < SCRAM_ITERATIONS_MIN)
+		return false;
+	secret->iterations = (uint32_t)iterations;
+	if (!field_next(&text, &field, &length) ||
+	    !base64_decode(field, length, secret->salt, SCRAM_SALT_MAX, &secret->salt_length) ||
+	    secret->salt_length == 0)
+		return false;
+	return field_next(&text, &field, &length) && key_parse(field, length, secret->stored_key) &&
+	       key_parse(text, strlen(text), secret->server_key);
+}
+
+/*
+ * RFC 5802 section 3: SaltedPassword = Hi(password, salt, i); StoredKey = H(HMAC(SaltedPassword,
+ * "Client Key")); ServerKey = HMAC(SaltedPassword, "Server Key").
+ */
+int scram_derive(const void *password, size_t length, struct scram_secret *secret)
+{
+	static const char client[] = "Client Key";
+	static const char server[] = "Server Key";
+	unsigned char salted[SCRAM_KEY_SIZE];
+	unsigned char key[SCRAM_KEY_SIZE];
+	gnutls_datum_t phrase = {NULL, (unsigned int)length};
+	gnutls_datum_t salt = {secret->salt, (unsigned int)secret->salt_length};
+	memcpy(&phrase.data, &password, sizeof phrase.data); /* the datum lacks a const */
+
+	int failed = gnutls_pbkdf2(GNUTLS_MAC_SHA256, &phrase, &salt, secret->iterations, salted,
+				   sizeof salted) < 0 ||
+		     gnutls_hmac_fast(GNUTLS_MAC_SHA256, salted, sizeof salted, client,
+				      sizeof client - 1, key) < 0 ||
+		     gnutls_hash_fast(GNUTLS_DIG_SHA256, key, sizeof key, secret->stored_key) < 0 ||
+		     gnutls_hmac_fast(GNUTLS_MAC_SHA256, salted, sizeof salted, server,
+				      sizeof server - 1, secret->server_key) < 0;
+	secret_wipe(salted, sizeof salted);
+	secret_wipe(key, sizeof key);
+	return failed ? -ENOMEM : 0;
+}
+
+int scram_format(const struct scram_secret *secret, char *text, size_t size)
+{
+	char salt[BASE64_SIZE(SCRAM_SALT_MAX)];
+	char stored[BASE64_SIZE(SCRAM_KEY_SIZE)];
+	char server[BASE64_SIZE(SCRAM_KEY_SIZE)];
+
+	base64_encode(secret->salt, secret->salt_length, salt);
+	base64_encode(secret->stored_key, SCRAM_KEY_SIZE, stored);
+	base64_encode(secret->server_key, SCRAM_KEY_SIZE, server);
+	int length = snprintf(text, size, "%u,%s,%s,%s", (unsigned int)secret->iterations, salt,
+			      stored, server);
+	return length < 0 || (size_t)length >= size ? -ENOSPC : 0;
+}
