@@ -1,0 +1,46 @@
+/*
+ * A pool of threads for work that blocks (disk, crypt), so that the loop never does. The queue is
+ * bounded, the threads are started when first needed and never more than asked for, with all
+ * signals blocked and small stacks: an idle pool costs nothing but this object.
+ */
+#ifndef POP3_BACKEND_WORKERS_H
+#define POP3_BACKEND_WORKERS_H
+
+#include <stddef.h>
+
+#include "pop3_emitter.h"
+
+struct workers;
+
+/*
+ * One piece of work, embedded in its owner's struct together with its own copies of all it needs.
+ * Set `run` and `drop`, zero the rest. Exactly one of the two is called, once, for each successful
+ * workers_submit(); the pool does not touch the work after that call begins, so either may free it
+ * or submit it again.
+ */
+struct work {
+	void (*run)(struct work *); /* on a thread of the pool; may block */
+	void (*drop)(
+		struct work *); /* in workers_free(): the work will not be done; must not block */
+	struct pop3_link link;  /* private */
+};
+
+/*
+ * A pool of at most `threads` threads and `queue_max` pieces of work that wait for one (both at
+ * least 1; the pieces that run do not count). NULL: out of memory.
+ */
+struct workers *workers_new(unsigned threads, size_t queue_max);
+/*
+ * Take no more work, drop() what waits, in order, on the calling thread, wait for what runs, and
+ * free the pool. Not from a thread of the pool; nobody may submit any more but the work that still
+ * runs (it gets -ECANCELED). NULL is fine.
+ */
+void workers_free(struct workers *);
+/*
+ * Put work at the end of the queue; it is begun in this order. From any thread. 0; -EAGAIN: the
+ * queue is full, or there is no thread and none can be started; -ECANCELED: the pool is going.
+ * Neither run nor drop will be called then.
+ */
+int workers_submit(struct workers *, struct work *);
+
+#endif
