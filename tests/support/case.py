@@ -77,7 +77,7 @@ class TestCase(unittest.TestCase):
         self.wait_until(lambda: server.descriptors() <= before,
                         lambda: f"descriptors: {before} before, {server.descriptors()} after")
 
-    def wait_until(self, condition, otherwise="condition not met", guard=GUARD):
+    def wait_until(self, condition, otherwise="condition not met", guard=GUARD / 4):
         """Waits for something that happens soon; the guard only ends a hang."""
         end = time.monotonic() + guard
         while not condition():

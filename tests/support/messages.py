@@ -109,8 +109,8 @@ def planted(big=20 * 1024 * 1024):
         "dot crlf": _message(b"dot crlf", b".\r\nx\r\n..\r\n.\r\n").replace(b"\n", b"\r\n")
                     .replace(b"\r\r\n", b"\r\n"),
         "long lines": _message(b"long lines", b"a" * 2047 + b"\n" + b"b" * 2048 + b"\n"
-                               + b"c" * 2049 + b"\n." + b"d" * 5000 + b"\n"
-                               + b"e" * 100000 + b"\nend\n"),
+                               + b"c" * 2049 + b"\n." + b"d" * 5000 + b"\nend\n"),
+        "very long line": _message(b"very long line", b"e" * 100000 + b"\n." + b"f" * 70000),
         "nul": _message(b"nul", b"before\0after\n\0\n.\0\nend\n"),
         "8-bit": _message(b"eight bit", "Gr\u00fc\u00dfe aus dem Kaninchenbau \u2014 \u263a\n".encode()
                           + b"latin-1: caf\xe9, all: " + bytes(range(0x80, 0x100)) + b"\n", EIGHT_BIT),
