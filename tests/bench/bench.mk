@@ -2,16 +2,16 @@
 # Both are optimised whatever the build is, since they share the machine with the server.
 
 BENCH_DIRECTORY := tests/bench
-BENCH_FLAGS = $(filter-out -O%,$(CFLAGS)) -O3 -std=c17 -D_GNU_SOURCE
+BENCH_FLAGS = -std=c17 -D_GNU_SOURCE $(WARNINGS) $(filter-out -O%,$(CFLAGS)) -O3
 BENCH_LOAD := $(BENCH_DIRECTORY)/loadgen.c $(wildcard $(BENCH_DIRECTORY)/load_*.c)
 
 $(BUILD)/loadgen: $(BENCH_LOAD) $(BENCH_DIRECTORY)/load.h
 	@mkdir -p $(@D)
-	$(CC) $(BENCH_FLAGS) $(LDFLAGS) -o $@ $(BENCH_LOAD)
+	$(Q)$(CC) $(BENCH_FLAGS) $(LDFLAGS) -o $@ $(BENCH_LOAD)
 
 $(BUILD)/pollserver: $(BENCH_DIRECTORY)/pollserver.c
 	@mkdir -p $(@D)
-	$(CC) $(BENCH_FLAGS) $(LDFLAGS) -o $@ $(BENCH_DIRECTORY)/pollserver.c
+	$(Q)$(CC) $(BENCH_FLAGS) $(LDFLAGS) -o $@ $(BENCH_DIRECTORY)/pollserver.c
 
 # BENCH_ROUNDS, BENCH_SECONDS, BENCH_ONLY, BENCH_JUDGE: see tests/bench/bench.py.
 .PHONY: bench bench-tools

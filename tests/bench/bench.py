@@ -20,7 +20,7 @@ import measure
 import place
 from mailboxes import EMPTY_USERS, IDLE_USERS, LOGIN_USERS, all_mailboxes, write_tree
 from report import Row, table, write_results
-from servers import BenchError, Dovecot, Emitter, PollServer
+from servers import BenchError, Dovecot, Emitter, PollServer, undisturbed
 
 STARTS = 20        # for exec to first greeting
 SINGLE_RUNS = 3    # of what is not a rate
@@ -120,7 +120,8 @@ class Bench:
         descriptors = place.raise_descriptors()
         if self.row("noop_among_5000") and descriptors < 2 * EMPTY_USERS + 100:
             raise BenchError(f"{descriptors} descriptors are too few for 5,000 idle sessions")
-        self.folder = place.make_folder(self.build)
+        with undisturbed():
+            self.folder = place.make_folder(self.build)
         kind, point, source = place.file_system(self.folder)
         print(f"maildrops in {self.folder}: {kind} ({source} on {point}), read as "
               f"{self.user.pw_name}; {os.cpu_count()} processors; {self.rounds} rounds, "

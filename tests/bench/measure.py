@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 
-from servers import PASSWORD, BenchError
+from servers import PASSWORD, BenchError, undisturbed
 
 HANG_SECONDS = 180  # beyond the time that a run was asked to take
 
@@ -33,8 +33,10 @@ class Loadgen:
     def launch(self, server, mode, **options):
         options = {"port": server.port, "password": PASSWORD, **options}
         command = [self.program, mode] + [f"{key}={value}" for key, value in options.items()]
-        self.running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, start_new_session=True)
+        with undisturbed():
+            self.running = subprocess.Popen(command, stdin=subprocess.PIPE,
+                                            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                            start_new_session=True)
         return self.running
 
     def finish(self, server, mode, seconds):

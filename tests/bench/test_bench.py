@@ -1,0 +1,180 @@
+"""The bench itself: what it counts and how it judges, without a server under test."""
+
+import os
+import socket
+import subprocess
+import tempfile
+import threading
+
+import mailboxes
+from measure import pairs
+from report import Row, table
+from support.case import TestCase
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
+
+# What is sent after +OK, and the octets of the message that it stands for.
+BODIES = [
+    (b".\r\n", 0),
+    (b"..\r\n.\r\n", 3),
+    (b"a\r\n..b\r\n\r\n.\r\n", 9),
+    (b"a\rb\r\n..\r\n.\r\n", 8),
+    (b"x" * 300 + b"\r\n..y\r\n.\r\n", 306),
+    (b"..\r\r\n.\r\n", 4),
+    (b"x" * 254 + b"\r\n...\r\n.\r\n", 260),
+    (b"x" * 255 + b"\r\n..\r\n.\r\n", 260),
+]
+OCTETS = 850
+
+
+class FakeServer:
+    """Sends BODIES to one client after the other, in pieces of a given size."""
+
+    def __init__(self, piece, lost_message=None):
+        self.piece = piece
+        self.lost_message = lost_message
+        self.sessions = 0
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            try:
+                peer = self.socket.accept()[0]
+            except OSError:
+                return
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.sessions += 1
+            with peer, peer.makefile("rb") as lines:
+                self.send(peer, b"+OK\r\n")
+                for line in lines:
+                    self.send(peer, self.answer(line.split()))
+
+    def answer(self, words):
+        if words[0] == b"STAT":
+            return b"+OK %d 0\r\n" % len(BODIES)
+        if words[0] != b"RETR":
+            return b"+OK\r\n"
+        number = int(words[1])
+        if number == self.lost_message and self.sessions > 1:
+            return b"+OK\r\n.\r\n"
+        return b"+OK\r\n" + BODIES[number - 1][0]
+
+    def send(self, peer, data):
+        for start in range(0, len(data), self.piece):
+            peer.sendall(data[start:start + self.piece])
+
+    def close(self):
+        self.socket.close()
+
+
+class LoadGenerator(TestCase):
+    @classmethod
+    def setUpClass(cls):
+        subprocess.run(["make", "-s", "-C", ROOT, f"BUILD={BUILD}", "bench-tools"], check=True)
+
+    def loadgen(self, mode, **options):
+        command = [os.path.join(BUILD, "loadgen"), mode]
+        command += [f"{key}={value}" for key, value in options.items()]
+        return subprocess.run(command, input=b"\n", capture_output=True, timeout=120, check=False)
+
+    def fake(self, *arguments):
+        server = FakeServer(*arguments)
+        self.addCleanup(server.close)
+        return server
+
+    def pollserver(self, *arguments):
+        process = subprocess.Popen([os.path.join(BUILD, "pollserver"), *arguments],
+                                   stdout=subprocess.PIPE)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.addCleanup(process.stdout.close)
+        return int(process.stdout.readline().decode().rpartition(":")[2])
+
+    def test_message_octets_are_counted_in_pieces_of_any_size(self):
+        for piece in (1, 2, 3, 7, 256, 100000):
+            for pipelined in (0, 1):
+                with self.subTest(piece=piece, pipelined=pipelined):
+                    server = self.fake(piece)
+                    run = self.loadgen("retr", port=server.port, clients=1, milliseconds=0,
+                                       pipelined=pipelined)
+                    result = pairs(run.stdout.decode())
+                    self.assertEqual((result["messages"], result["octets"]), (8, OCTETS))
+                    self.assertEqual(run.returncode, 0)
+                    self.count()
+
+    def test_session_with_other_octets_makes_the_run_void(self):
+        server = self.fake(100000, 3)
+        run = self.loadgen("retr", port=server.port, clients=1, milliseconds=60000)
+        self.assertEqual(run.returncode, 1)
+        self.assertIn(b"8 messages, 841 octets", run.stderr)
+
+    def test_split_answers_are_seen_as_stalls(self):
+        run = self.loadgen("stall", port=self.pollserver("split"), count=26)
+        result = pairs(run.stdout.decode())
+        self.assertEqual((result["replies"], result["slow"]), (26, 26))
+
+    def test_idle_sessions_are_opened_and_held(self):
+        run = self.loadgen("idle", port=self.pollserver(), users=300)
+        self.assertEqual(run.stdout, b"open=300\nlost=0\n")
+        self.assertEqual(run.returncode, 0)
+
+    def test_refused_login_makes_the_run_void(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            def refuse():
+                peer = server.accept()[0]
+                peer.sendall(b"-ERR no\r\n")
+                peer.recv(1)
+                peer.close()
+            thread = threading.Thread(target=refuse)
+            thread.start()
+            run = self.loadgen("logins", port=server.getsockname()[1], users=1, clients=1,
+                               milliseconds=1000)
+            thread.join()
+        self.assertEqual(run.returncode, 1)
+        self.assertIn(b"-ERR no", run.stderr)
+
+
+class Mail(TestCase):
+    def test_generated_files_have_right_size_hints(self):
+        box = mailboxes.all_mailboxes({"mixed"})["mixed"]
+        with tempfile.TemporaryDirectory() as home:
+            mailboxes.write_maildir(home, box.messages)
+            cur = os.path.join(home, "Maildir", "cur")
+            names = sorted(os.listdir(cur))
+            for name in names:
+                with open(os.path.join(cur, name), "rb") as file:
+                    text = file.read()
+                wire = len(text.replace(b"\n", b"\r\n"))
+                self.assertTrue(name.endswith(f",S={len(text)},W={wire}:2,S"), name)
+                self.assertNotIn(b"\r", text)
+                self.count()
+        self.assertEqual(len(names), 400)
+        self.assertEqual(sum(len(text) for text in box.messages), 27_000_000)
+        self.assertEqual((min(map(len, box.messages)), max(map(len, box.messages))),
+                         (1024, 1_000_000))
+
+    def test_mailbox_is_the_same_whatever_else_is_made(self):
+        alone = mailboxes.all_mailboxes({"login"})["login"]
+        among = mailboxes.all_mailboxes({"mixed", "login"})["login"]
+        self.assertEqual(alone.messages, among.messages)
+
+
+class Verdict(TestCase):
+    def test_medians_are_compared_with_the_bar(self):
+        row = Row("a", "a row", "/s", at_least=3, ours=[30, 1, 31], dovecot=[10, 10, 99])
+        self.assertEqual((row.ratio(), row.verdict()), (3.0, "reached"))
+        row.ours = [29, 1, 31]
+        self.assertEqual(row.verdict(), "not reached")
+        row = Row("b", "b row", "KiB", at_most=4, ours=[4.0, 9, 1])
+        self.assertEqual(row.verdict(), "reached")
+        row.ours = [4.1, 9, 1]
+        self.assertEqual(row.verdict(), "not reached")
+
+    def test_table_names_what_is_not_reached(self):
+        row = Row("a", "a row", "/s", at_least=3, ours=[2], dovecot=[1], digits=0)
+        last = table([row], "pop3-emitter").splitlines()[-1]
+        self.assertEqual(last.split(), ["a", "row", "2", "/s", "1", "/s", "2.00", ">=", "3", "x",
+                                        "not", "reached"])
