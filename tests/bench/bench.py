@@ -84,12 +84,14 @@ class Bench:
             raise BenchError(f"{path} is missing: make BUILD={self.build} all bench-tools")
         return path
 
+    def emitter(self):
+        return os.path.abspath(os.environ.get("POP3_EMITTER") or self.program("pop3-emitter"))
+
     def make_server(self, kind, folder, boxes):
         folder = os.path.join(self.folder, folder)
         os.makedirs(folder, exist_ok=True)
         if kind == "emitter":
-            program = os.environ.get("POP3_EMITTER") or self.program("pop3-emitter")
-            server = Emitter(folder, boxes, self.user, os.path.abspath(program))
+            server = Emitter(folder, boxes, self.user, self.emitter())
         elif kind == "dovecot":
             server = Dovecot(folder, boxes, self.user)
         else:
@@ -116,6 +118,9 @@ class Bench:
         if self.kind not in ("emitter", "dovecot", "poll"):
             raise BenchError("BENCH_OURS is emitter, dovecot or poll")
         self.program("loadgen")
+        self.program("pollserver")
+        if self.kind == "emitter":
+            self.emitter()
         self.user = place.mail_user()
         descriptors = place.raise_descriptors()
         if self.row("noop_among_5000") and descriptors < 2 * EMPTY_USERS + 100:
@@ -215,19 +220,22 @@ class Bench:
         row.note = f"p50 {many:.0f} us among 5,000, {few:.0f} us among 10"
         server.stop()
 
-    def idle_memory(self, row):
-        for kind, folder, values in ((self.kind, "ours", row.ours),
-                                     ("dovecot", "dovecot", row.dovecot)):
+    def both_memory(self, row, value):
+        """Ours, and once Dovecot's for information; each time of a fresh server."""
+        servers = [(self.kind, "ours", row.ours)]
+        if not row.dovecot:
+            servers.append(("dovecot", "dovecot", row.dovecot))
+        for kind, folder, values in servers:
             server = self.make_server(kind, folder, self.boxes).start()
-            values.append(measure.idle_memory(self.loadgen, server, IDLE_USERS, self.settle))
+            values.append(value(server))
             server.stop()
 
+    def idle_memory(self, row):
+        self.both_memory(row, lambda server: measure.idle_memory(
+            self.loadgen, server, IDLE_USERS, self.settle))
+
     def start_memory(self, row):
-        for kind, folder, values in ((self.kind, "ours", row.ours),
-                                     ("dovecot", "dovecot", row.dovecot)):
-            server = self.make_server(kind, folder, self.boxes).start()
-            values.append(measure.start_memory(self.loadgen, server))
-            server.stop()
+        self.both_memory(row, lambda server: measure.start_memory(self.loadgen, server))
 
     def exec_to_greeting(self, row):
         for _ in range(STARTS):
