@@ -22,7 +22,7 @@ enum request_state { REQUEST_OPEN, REQUEST_ANSWERED, REQUEST_DEFERRED };
 struct request_type {
 	size_t answer_size;
 	/* Release what an answer holds that nobody will take. */
-	void (*release)(void *answer);
+	void (*release)(const void *answer);
 	/* A copy of the event that stands alone, its `request` set; NULL: out of memory. */
 	void *(*copy)(const void *event, struct pop3_request *request);
 	/* Wipe and free such a copy. */

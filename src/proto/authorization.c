@@ -1,0 +1,160 @@
+/*
+ * The AUTHORIZATION state (RFC 1939 section 4) and QUIT: USER and PASS, APOP, and the way from a
+ * correct password to an open maildrop: authenticate, limit per user, open.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/state.h"
+
+void session_log_login(struct pop3_session *s, const char *method, enum pop3_result result)
+{
+	static const char *const results[] = {"ok",        "denied",    "in-use",   "login-delay",
+					      "temporary", "permanent", "permanent"};
+	LOG(&s->settings->log, result == POP3_OK ? POP3_LOG_INFO : POP3_LOG_WARNING, "login",
+	    LOG_NUMBER("session", s->id), LOG_TEXT("user", s->user), LOG_TEXT("peer", s->info.peer),
+	    LOG_TEXT("method", method), LOG_TEXT("result", results[result]));
+}
+
+/* The user is forgotten: the next attempt begins with USER again. */
+static void fail_login(struct pop3_session *s, const char *step, enum pop3_result result,
+		       const char *text)
+{
+	session_log_login(s, step, result);
+	free(s->user);
+	s->user = NULL;
+	reply_failure(s, result, text);
+}
+
+static bool set_user(struct pop3_session *s, const char *name)
+{
+	char *user = strdup(name);
+	free(s->user);
+	s->user = user;
+	if (user == NULL)
+		session_terminate(s, POP3_REASON_ERROR);
+	return user != NULL;
+}
+
+static void on_opened(struct pop3_session *s, struct answer *answer)
+{
+	if (answer->given && answer->result != POP3_OK) {
+		fail_login(s, "open", answer->result, answer->text);
+		return;
+	}
+	s->opened = true;
+	if (tally_add(&s->context->users, s->user) < 0) {
+		session_terminate(s, POP3_REASON_ERROR);
+		return;
+	}
+	s->counted = true;
+	s->state = POP3_TRANSACTION;
+	session_log_login(s, "open", POP3_OK);
+	reply(s, "+OK maildrop ready");
+}
+
+static void open_maildrop(struct pop3_session *s)
+{
+	uint32_t limit = s->settings->options.limits.connections_per_user;
+	if (tally_count(&s->context->users, s->user) >= limit) {
+		fail_login(s, "limit", POP3_IN_USE, "too many sessions of this user");
+		return;
+	}
+	struct pop3_open event = {session_event(s), s->user};
+	session_ask(s, EVENT_OPEN, &event.event, on_opened);
+}
+
+static void on_authenticated(struct pop3_session *s, struct answer *answer)
+{
+	if (!answer->given) {
+		context_emit_error(s->context, s, "no listener answers authenticate");
+		fail_login(s, "authenticate", POP3_PERMANENT, "authentication is not available");
+	} else if (answer->result != POP3_OK) {
+		fail_login(s, "authenticate", answer->result, answer->text);
+	} else if (answer->text[0] == '\0' || set_user(s, answer->text)) {
+		open_maildrop(s);
+	}
+}
+
+static void authenticate(struct pop3_session *s, const char *method, const char *password,
+			 const char *challenge)
+{
+	struct pop3_authenticate event = {.event = session_event(s),
+					  .user = s->user,
+					  .method = method,
+					  .password = password,
+					  .challenge = challenge};
+	session_ask(s, EVENT_AUTHENTICATE, &event.event, on_authenticated);
+}
+
+/* Every well-formed name gets the same answer: nobody learns here who exists. */
+void command_user(struct pop3_session *s, struct arguments *a)
+{
+	if (!set_user(s, a->first))
+		return;
+	s->user_given = true;
+	reply(s, "+OK send PASS");
+}
+
+void command_pass(struct pop3_session *s, struct arguments *a)
+{
+	if (s->user == NULL) {
+		reply(s, "-ERR send USER first");
+		return;
+	}
+	authenticate(s, "PASS", a->first, NULL);
+}
+
+bool command_apop_available(struct pop3_session *s)
+{
+	return s->challenge != NULL;
+}
+
+void command_apop(struct pop3_session *s, struct arguments *a)
+{
+	if (set_user(s, a->first))
+		authenticate(s, "APOP", a->second, s->challenge);
+}
+
+/* ---- QUIT ---- */
+
+static void on_quit(struct pop3_session *s, struct answer *answer)
+{
+	size_t remaining = answer->remaining;
+	if (answer->given && answer->result != POP3_OK) {
+		reply(s, "-ERR [SYS/TEMP] some deleted messages not removed");
+		return;
+	}
+	if (remaining > s->view.marked)
+		remaining = s->view.marked;
+	s->deleted = s->view.marked - remaining;
+	if (remaining > 0)
+		reply(s, "-ERR [SYS/TEMP] some deleted messages not removed");
+	else
+		reply(s, "+OK bye");
+}
+
+/* Only here is anything ever deleted (RFC 1939 section 6). */
+static void update(struct pop3_session *s)
+{
+	uint32_t *messages = calloc(s->view.marked + 1, sizeof *messages);
+	s->state = POP3_UPDATE;
+	if (messages == NULL) {
+		reply(s, "-ERR [SYS/TEMP] some deleted messages not removed");
+		return;
+	}
+	view_marked_messages(&s->view, messages);
+	struct pop3_quit event = {session_event(s), s->user, messages, s->view.marked};
+	session_ask(s, EVENT_QUIT, &event.event, on_quit);
+	free(messages);
+}
+
+void command_quit(struct pop3_session *s, struct arguments *a)
+{
+	(void)a;
+	session_close(s, POP3_REASON_QUIT);
+	if (s->state == POP3_TRANSACTION)
+		update(s);
+	else
+		reply(s, "+OK bye");
+}

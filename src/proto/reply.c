@@ -1,0 +1,98 @@
+/*
+ * Responses and the output they are queued in. A response is never cut: commands are only taken up
+ * while there is room for one (OUTPUT_HIGH).
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/state.h"
+
+/* RFC 2449 section 8 and RFC 3206: what a client is told, by result. */
+static const struct failure {
+	const char *code;
+	const char *text;
+} failures[] = {
+	[POP3_OK] = {"[SYS/TEMP] ", "try again later"},
+	[POP3_DENIED] = {"[AUTH] ", "authentication failed"},
+	[POP3_IN_USE] = {"[IN-USE] ", "maildrop is locked by another session"},
+	[POP3_LOGIN_DELAY] = {"[LOGIN-DELAY] ", "too soon after the last login"},
+	[POP3_TEMPORARY] = {"[SYS/TEMP] ", "try again later"},
+	[POP3_PERMANENT] = {"[SYS/PERM] ", "maildrop is not available"},
+	[POP3_NO_SUCH_MESSAGE] = {"", "no such message"},
+};
+
+char *output_room(struct pop3_session *s, size_t *size)
+{
+	struct output *o = &s->output;
+	if (o->block == NULL) {
+		o->block = pool_take(&s->context->blocks);
+		if (o->block == NULL) {
+			session_terminate(s, POP3_REASON_ERROR);
+			return NULL;
+		}
+		o->start = 0;
+		s->progress = s->now;
+	}
+	if (o->start > 0 && o->start + o->length > BLOCK_SIZE / 2) {
+		memmove(o->block, o->block + o->start, o->length);
+		o->start = 0;
+	}
+	*size = BLOCK_SIZE - o->start - o->length;
+	return o->block + o->start + o->length;
+}
+
+void output_commit(struct pop3_session *s, size_t length)
+{
+	s->output.length += length;
+	if (s->output.length == 0)
+		output_discard(s);
+	else if (s->output.length > OUTPUT_HIGH)
+		s->throttled = true;
+}
+
+void output_discard(struct pop3_session *s)
+{
+	pool_give(&s->context->blocks, s->output.block);
+	s->output = (struct output){0};
+	s->throttled = false;
+}
+
+bool output_append(struct pop3_session *s, const char *octets, size_t length)
+{
+	size_t room;
+	char *end = s->ended ? NULL : output_room(s, &room);
+	if (end == NULL)
+		return false;
+	if (room < length) {
+		session_terminate(s, POP3_REASON_ERROR);
+		return false;
+	}
+	memcpy(end, octets, length);
+	output_commit(s, length);
+	return true;
+}
+
+void reply(struct pop3_session *s, const char *format, ...)
+{
+	char line[RESPONSE_MAX + 1];
+	va_list arguments;
+	va_start(arguments, format);
+	int length = vsnprintf(line, RESPONSE_MAX - 1, format, arguments);
+	va_end(arguments);
+	if (length < 0)
+		length = 0;
+	if (length > RESPONSE_MAX - 2)
+		length = RESPONSE_MAX - 2;
+	if (s->settings->options.debug)
+		LOG(&s->settings->log, POP3_LOG_DEBUG, "sent", LOG_NUMBER("session", s->id),
+		    LOG_TEXT("line", line));
+	memcpy(line + length, "\r\n", 2);
+	output_append(s, line, (size_t)length + 2);
+}
+
+void reply_failure(struct pop3_session *s, enum pop3_result result, const char *text)
+{
+	const struct failure *f = &failures[result];
+	reply(s, "-ERR %s%s", f->code, text == NULL || *text == '\0' ? f->text : text);
+}

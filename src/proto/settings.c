@@ -1,0 +1,91 @@
+/* See settings.h. */
+#include "proto/settings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct pop3_timeouts default_timeouts = {
+	.login = 60000, .idle = 600000, .write = 60000, .answer = 60000};
+static const struct pop3_limits default_limits = {
+	.connections = 10000, .connections_per_address = 50, .connections_per_user = 10};
+
+static void set_default(uint32_t *value, uint32_t standard)
+{
+	if (*value == 0)
+		*value = standard;
+}
+
+static void fill_in(struct pop3_options *o)
+{
+	set_default(&o->timeouts.login, default_timeouts.login);
+	set_default(&o->timeouts.idle, default_timeouts.idle);
+	set_default(&o->timeouts.write, default_timeouts.write);
+	set_default(&o->timeouts.answer, default_timeouts.answer);
+	set_default(&o->limits.connections, default_limits.connections);
+	set_default(&o->limits.connections_per_address, default_limits.connections_per_address);
+	set_default(&o->limits.connections_per_user, default_limits.connections_per_user);
+	if (o->log == NULL) {
+		o->log = log_to_stderr;
+		o->log_data = NULL;
+	}
+}
+
+static bool is_valid(const struct pop3_options *o)
+{
+	switch (o->apop) {
+	case POP3_APOP_RANDOM:
+	case POP3_APOP_OFF:
+		return true;
+	case POP3_APOP_FIXED:
+		return o->apop_value != NULL;
+	case POP3_APOP_FUNCTION:
+		return o->apop_function != NULL;
+	}
+	return false;
+}
+
+int settings_new(const char *hostname, const struct pop3_options *options,
+		 struct settings **settings)
+{
+	struct pop3_options all = {.size = sizeof all};
+	if (options != NULL) {
+		if (options->size == 0 || options->size > sizeof all)
+			return -EINVAL;
+		memcpy(&all, options, options->size);
+	}
+	if (!is_valid(&all))
+		return -EINVAL;
+	fill_in(&all);
+
+	struct settings *s = calloc(1, sizeof *s);
+	if (s == NULL)
+		return -ENOMEM;
+	s->references = 1;
+	s->options = all;
+	s->log = (struct log_sink){all.log, all.log_data};
+	s->hostname = strdup(hostname);
+	s->options.apop_value = all.apop_value == NULL ? NULL : strdup(all.apop_value);
+	if (s->hostname == NULL || (all.apop_value != NULL && s->options.apop_value == NULL)) {
+		settings_unref(s);
+		return -ENOMEM;
+	}
+	*settings = s;
+	return 0;
+}
+
+struct settings *settings_ref(struct settings *s)
+{
+	s->references++;
+	return s;
+}
+
+void settings_unref(struct settings *s)
+{
+	if (s == NULL || --s->references > 0)
+		return;
+	/* Ours, whatever the public type says of it. */
+	free((void *)(uintptr_t)s->options.apop_value);
+	free(s->hostname);
+	free(s);
+}
