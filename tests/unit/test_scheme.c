@@ -68,8 +68,9 @@ static void right_password_opens_each_scheme_and_wrong_ones_do_not(void)
 
 static void password_with_nul_never_matches(void)
 {
-	static const char *const fields[] = {"{PLAIN}abc", "{SCRAM-SHA-256}" PENCIL,
-					     "{SHA256-CRYPT}" SHA256_HELLO};
+	static const char sha256[] = "{SHA256-CRYPT}" SHA256_HELLO;
+	static const char scram[] = "{SCRAM-SHA-256}" PENCIL;
+	static const char *const fields[] = {"{PLAIN}abc", scram, sha256};
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
 		CU_ASSERT_EQUAL(check(fields[i], "abc\0", 4), AUTH_DENIED);
 		CU_ASSERT_EQUAL(check(fields[i], "pencil\0", 7), AUTH_DENIED);
