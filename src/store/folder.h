@@ -18,12 +18,25 @@ const char *folder_name(enum folder);
 /* The folder's descriptor, or a negative errno value. */
 int folder_open(int maildir, enum folder);
 
+/* Called with each name; returns 0 to go on. */
+typedef int folder_visit(void *state, enum folder, int folder, const char *name);
+
 /*
- * Call visit(state, folder, name) for each name that does not begin with a dot, in no order, until
- * it returns other than 0. Reads from where the descriptor is: open it anew to read twice. Returns
- * what visit returned last, or a negative errno value.
+ * Visit each name that does not begin with a dot, in no order, until a visit returns other than 0.
+ * Reads from where the descriptor is: open it anew to read twice. Returns what the last visit
+ * returned, or a negative errno value.
  */
-int folder_read(int folder, int (*visit)(void *state, int folder, const char *name), void *state);
+int folder_read(int descriptor, enum folder, folder_visit *visit, void *state);
+
+/*
+ * Read new/, then cur/, so that a message on its way from one to the other is seen at least once.
+ * Returns as folder_read(). If `quiet` is not NULL it is set after a full reading: neither folder
+ * has changed from before to after it, so what was not visited is not there. That may take some
+ * milliseconds longer, until a change would show.
+ */
+int folder_read_both(int maildir, folder_visit *visit, void *state, bool *quiet);
+/* How often a quiet reading is tried for. */
+#define FOLDER_TRIES 3
 
 /*
  * Is this the same file as another? Device and inode in one number. Two files of one device never

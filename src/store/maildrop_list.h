@@ -36,7 +36,7 @@ struct maildrop_entry {
 	const char *info;   /* what follows the base name in the file's name; ends with a NUL */
 	bool seen;          /* the file was in cur/, else in new/ */
 	uint64_t identity;  /* of the file, see folder_identity() */
-	uint64_t length;    /* of the file, in octets */
+	uint64_t length;    /* of the file, in octets; UINT64_MAX = not known any more */
 	uint64_t octets;    /* as sent */
 };
 

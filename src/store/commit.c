@@ -1,0 +1,323 @@
+/*
+ * What QUIT does to a maildrop (RFC 1939 section 6). Most messages are where they were: one stat
+ * and one unlink each. The rest are looked for together in one reading of the folders, which are
+ * read again until nothing of them is left and nothing has changed meanwhile. Only then is a
+ * message gone.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/folder.h"
+#include "store/maildrop_private.h"
+#include "store/name.h"
+#include "store/report.h"
+
+enum fate {
+	FATE_OPEN,   /* to be looked for */
+	FATE_GONE,   /* deleted, and no other name of it can be left */
+	FATE_FAILED, /* there, and it could not be deleted */
+};
+
+/* A message that was not where it was, or has more than one name. */
+struct sought {
+	struct maildrop_entry entry;
+	struct name_time time;
+	enum fate fate;
+};
+
+struct commit {
+	const struct maildrop *maildrop;
+	int folders[2]; /* by enum folder */
+	bool touched[2];
+	size_t deleted[2]; /* from each folder */
+	size_t failed;
+	int error; /* the first */
+	struct sought *sought;
+	size_t sought_count;
+	size_t sought_deleted; /* in the present reading */
+};
+
+static enum folder place_of(const struct maildrop_entry *entry)
+{
+	return entry->seen ? FOLDER_CUR : FOLDER_NEW;
+}
+
+static void complain(struct commit *c, enum folder folder, const char *name, const char *text,
+		     int error, size_t count)
+{
+	if (c->error == 0)
+		c->error = error;
+	report(c->maildrop->sink, POP3_LOG_ERROR,
+	       &(struct report){.session = c->maildrop->session,
+				.folder = name == NULL ? NULL : folder_name(folder),
+				.file = name == NULL ? folder_name(folder) : name,
+				.text = text,
+				.error = error,
+				.count = count});
+}
+
+static void fail_message(struct commit *c, enum folder folder, const char *name, int error)
+{
+	c->failed++;
+	complain(c, folder, name, "the message is not deleted", error, 0);
+}
+
+/* Delete a name of a message. 0, -ENOENT: it is not there or is another file. */
+static int delete_name(struct commit *c, enum folder folder, int descriptor, const char *name,
+		       uint64_t identity, bool *more_names)
+{
+	struct stat status;
+	int error = folder_stat(descriptor, name, &status);
+	if (error < 0)
+		return error;
+	if (!S_ISREG(status.st_mode) || folder_identity(&status) != identity)
+		return -ENOENT;
+	if (unlinkat(descriptor, name, 0) < 0)
+		return -errno;
+	c->touched[folder] = true;
+	c->deleted[folder]++;
+	*more_names = status.st_nlink > 1;
+	return 0;
+}
+
+static void seek_later(struct commit *c, const struct maildrop_entry *entry)
+{
+	struct sought *s = &c->sought[c->sought_count++];
+	s->entry = *entry;
+	s->time = name_time(entry->base, entry->base_length);
+	s->fate = FATE_OPEN;
+}
+
+static void delete_message(struct commit *c, size_t index)
+{
+	char name[MAILDROP_NAME_SIZE];
+	struct maildrop_entry entry = maildrop_list_entry(c->maildrop->list, index);
+	maildrop_entry_name(&entry, name);
+	enum folder folder = place_of(&entry);
+	bool more_names = false;
+	int error = delete_name(c, folder, c->folders[folder], name, entry.identity, &more_names);
+	if (error == -ENOENT || more_names)
+		seek_later(c, &entry);
+	else if (error < 0)
+		fail_message(c, folder, name, error);
+}
+
+static int compare_sought(const void *key, const void *element)
+{
+	const struct sought *a = key;
+	const struct sought *b = element;
+	int order = name_time_compare(&a->time, &b->time);
+	return order != 0 ? order
+			  : name_compare(a->entry.base, a->entry.base_length, b->entry.base,
+					 b->entry.base_length);
+}
+
+/* The first of those with the name's base name; they are in the order of the list. NULL: none. */
+static struct sought *first_sought(const struct commit *c, const struct sought *key)
+{
+	struct sought *s = bsearch(key, c->sought, c->sought_count, sizeof *s, compare_sought);
+	while (s != NULL && s > c->sought && compare_sought(key, s - 1) == 0)
+		s--;
+	return s;
+}
+
+static int visit(void *state, enum folder folder, int descriptor, const char *name)
+{
+	struct commit *c = state;
+	struct sought key = {0};
+	key.entry.base = name;
+	key.entry.base_length = name_base_length(name, strlen(name));
+	key.time = name_time(name, key.entry.base_length);
+	struct sought *end = c->sought + c->sought_count;
+	struct sought *s = first_sought(c, &key);
+	for (; s != NULL && s < end && compare_sought(&key, s) == 0; s++) {
+		bool more_names = false;
+		int error = s->fate == FATE_FAILED ? -ENOENT
+						   : delete_name(c, folder, descriptor, name,
+								 s->entry.identity, &more_names);
+		if (error == -ENOENT)
+			continue;
+		if (error < 0) {
+			s->fate = FATE_FAILED;
+			fail_message(c, folder, name, error);
+			continue;
+		}
+		c->sought_deleted++;
+		if (!more_names)
+			s->fate = FATE_GONE;
+	}
+	return 0;
+}
+
+static bool all_settled(const struct commit *c)
+{
+	for (size_t i = 0; i < c->sought_count; i++)
+		if (c->sought[i].fate == FATE_OPEN)
+			return false;
+	return true;
+}
+
+/* Whoever is not found at last is gone; unless that cannot be known: then it is still there. */
+static void settle(struct commit *c, int error)
+{
+	char name[MAILDROP_NAME_SIZE];
+	for (size_t i = 0; i < c->sought_count; i++) {
+		struct sought *s = &c->sought[i];
+		if (s->fate != FATE_OPEN)
+			continue;
+		s->fate = error == 0 ? FATE_GONE : FATE_FAILED;
+		if (error == 0)
+			continue;
+		maildrop_entry_name(&s->entry, name);
+		fail_message(c, place_of(&s->entry), name, error);
+	}
+}
+
+static void delete_sought(struct commit *c)
+{
+	int error = -EAGAIN;
+	if (c->sought_count == 0)
+		return;
+	/* Others have changed the folders: what they did is to be on disk too. */
+	c->touched[FOLDER_NEW] = true;
+	c->touched[FOLDER_CUR] = true;
+
+	/* One reading more than tries: the first one changes the folders itself. */
+	for (int tries = 0; tries < FOLDER_TRIES + 1 && error == -EAGAIN; tries++) {
+		bool quiet = false;
+		c->sought_deleted = 0;
+		int result = folder_read_both(c->maildrop->directory, visit, c, &quiet);
+		if (result < 0)
+			error = result;
+		else if (all_settled(c) || (quiet && c->sought_deleted == 0))
+			error = 0;
+	}
+	settle(c, error);
+}
+
+static int mark_message(struct commit *c, const struct maildrop_entry *entry, char *name)
+{
+	char seen_name[MAILDROP_NAME_SIZE];
+	struct stat status;
+	maildrop_entry_name(entry, name);
+	int length = snprintf(seen_name, sizeof seen_name, "%.*s:2,S", (int)entry->base_length,
+			      entry->base);
+	int error = folder_stat(c->folders[FOLDER_NEW], name, &status);
+	if (error == 0 && folder_identity(&status) != entry->identity)
+		error = -ENOENT;
+	if (error == 0 && (size_t)length >= sizeof seen_name)
+		error = -ENAMETOOLONG;
+	if (error == 0)
+		error = folder_move(c->folders[FOLDER_NEW], name, c->folders[FOLDER_CUR],
+				    seen_name);
+	/* Moved by somebody else, or the name is taken: it stays as it is. */
+	return error == -ENOENT || error == -EEXIST ? 0 : error;
+}
+
+/* Move what was retrieved and not deleted from new/ to cur/. A failure harms nobody. */
+static void mark_messages(struct commit *c, const uint32_t *messages, size_t count)
+{
+	const struct maildrop *m = c->maildrop;
+	size_t failures = 0;
+	int first_error = 0;
+	char name[MAILDROP_NAME_SIZE];
+	char first_name[MAILDROP_NAME_SIZE];
+	if (m->retrieved == NULL)
+		return;
+	for (size_t i = 0; i < maildrop_list_count(m->list); i++) {
+		while (count > 0 && *messages < i + 1) {
+			messages++;
+			count--;
+		}
+		bool deleted = count > 0 && *messages == i + 1;
+		struct maildrop_entry entry = maildrop_list_entry(m->list, i);
+		if (deleted || entry.seen || (m->retrieved[i / 8] >> i % 8 & 1) == 0)
+			continue;
+		c->touched[FOLDER_NEW] = true;
+		c->touched[FOLDER_CUR] = true;
+		int error = mark_message(c, &entry, name);
+		if (error < 0 && failures++ == 0) {
+			first_error = error;
+			memcpy(first_name, name, sizeof name);
+		}
+	}
+	if (failures > 0)
+		report(m->sink, POP3_LOG_WARNING,
+		       &(struct report){.session = m->session,
+					.folder = folder_name(FOLDER_NEW),
+					.file = first_name,
+					.text = "not marked as seen",
+					.error = first_error,
+					.count = failures});
+}
+
+/* What was deleted from a folder that cannot be synced may come back: it is not gone. */
+static void sync_folders(struct commit *c)
+{
+	for (enum folder f = FOLDER_NEW; f <= FOLDER_CUR; f++) {
+		int error = c->touched[f] ? folder_sync(c->folders[f]) : 0;
+		if (error == 0)
+			continue;
+		c->failed += c->deleted[f];
+		complain(c, f, NULL, "cannot sync the folder", error, c->deleted[f]);
+	}
+}
+
+static int commit(struct commit *c, const uint32_t *messages, size_t count)
+{
+	const struct maildrop *m = c->maildrop;
+	for (enum folder f = FOLDER_NEW; f <= FOLDER_CUR; f++) {
+		c->folders[f] = folder_open(m->directory, f);
+		if (c->folders[f] < 0)
+			return c->folders[f];
+	}
+	if (count > 0)
+		c->sought = calloc(count, sizeof *c->sought);
+	if (count > 0 && c->sought == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		delete_message(c, messages[i] - 1);
+	delete_sought(c);
+	mark_messages(c, messages, count);
+	sync_folders(c);
+	return 0;
+}
+
+/* Numbers of messages, ascending. */
+static bool are_valid(const struct maildrop *m, const uint32_t *messages, size_t count)
+{
+	uint32_t last = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (messages[i] <= last || messages[i] > maildrop_list_count(m->list))
+			return false;
+		last = messages[i];
+	}
+	return true;
+}
+
+enum store_result maildrop_commit(struct maildrop *m, const uint32_t *messages, size_t count,
+				  size_t *remaining)
+{
+	struct commit c = {.maildrop = m, .folders = {-1, -1}};
+	*remaining = count;
+	if (count == 0 && m->retrieved == NULL)
+		return STORE_OK;
+	int error = are_valid(m, messages, count) ? commit(&c, messages, count) : -EINVAL;
+	for (enum folder f = FOLDER_NEW; f <= FOLDER_CUR; f++)
+		if (c.folders[f] >= 0)
+			close(c.folders[f]);
+	free(c.sought);
+	if (error < 0) {
+		report(m->sink, POP3_LOG_ERROR,
+		       &(struct report){.session = m->session,
+					.text = "no message is deleted",
+					.error = error,
+					.count = count});
+		return count == 0 ? STORE_OK : report_result(error);
+	}
+	*remaining = c.failed < count ? c.failed : count;
+	return *remaining == 0 ? STORE_OK : report_result(c.error);
+}

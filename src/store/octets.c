@@ -1,0 +1,53 @@
+/* See octets.h. memchr(3) finds the line ends, as the C library's is vectorised. */
+#include "store/octets.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Read at once when counting; on the stack of a worker. */
+#define READ_SIZE 16384
+
+void octets_add(struct octets *o, const char *text, size_t length)
+{
+	if (length == 0)
+		return;
+	const char *end = text + length;
+	const char *line = memchr(text, '\n', length);
+	if (line == text) {
+		o->bare += o->last != '\r';
+		line = memchr(text + 1, '\n', length - 1);
+	}
+	while (line != NULL) {
+		o->bare += line[-1] != '\r';
+		line = memchr(line + 1, '\n', (size_t)(end - line - 1));
+	}
+	o->length += length;
+	o->last = end[-1];
+}
+
+uint64_t octets_total(const struct octets *o)
+{
+	uint64_t total = o->length + o->bare;
+	return o->length > 0 && o->last != '\n' ? total + 2 : total;
+}
+
+int octets_count(int descriptor, struct octets *result)
+{
+	char buffer[READ_SIZE];
+	struct octets o = {0};
+	for (;;) {
+		ssize_t got = pread(descriptor, buffer, sizeof buffer, (off_t)o.length);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			break;
+		octets_add(&o, buffer, (size_t)got);
+		if (o.length > OCTETS_LENGTH_MAX)
+			return -EFBIG;
+	}
+	*result = o;
+	return 0;
+}

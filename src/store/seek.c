@@ -1,0 +1,84 @@
+/* See seek.h. */
+#include "store/seek.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/folder.h"
+#include "store/name.h"
+
+struct seek {
+	const struct maildrop_entry *entry;
+	int descriptor;
+	struct stat *status;
+};
+
+/* 1: it is the message's file, opened. 0: there is none or it is another one. */
+static int try_name(struct seek *s, int directory, const char *name)
+{
+	int descriptor = folder_open_file(directory, name);
+	if (descriptor == -ENOENT || descriptor == -ELOOP || descriptor == -ENXIO)
+		return 0;
+	if (descriptor < 0)
+		return descriptor;
+	if (fstat(descriptor, s->status) == 0 && S_ISREG(s->status->st_mode) &&
+	    folder_identity(s->status) == s->entry->identity) {
+		s->descriptor = descriptor;
+		return 1;
+	}
+	close(descriptor);
+	return 0;
+}
+
+/*
+ * Where most messages are: at the known name, or where a mail reader puts them. So reading all of a
+ * large maildrop that another program has just marked as seen does not scan it for each message.
+ */
+static int try_likely_names(struct seek *s, int maildir)
+{
+	const char *base = s->entry->base;
+	int length = (int)s->entry->base_length;
+	const char *info[] = {s->entry->info, ":2,S", ":2,", ""};
+	for (size_t i = 0; i < sizeof info / sizeof *info; i++) {
+		/* Through the folder's name: the file's identity says that it is the right one. */
+		char path[sizeof "cur/" + MAILDROP_NAME_SIZE];
+		bool cur = s->entry->seen || i > 0;
+		int written =
+			snprintf(path, sizeof path, "%s/%.*s%s",
+				 folder_name(cur ? FOLDER_CUR : FOLDER_NEW), length, base, info[i]);
+		int result = (size_t)written < sizeof path ? try_name(s, maildir, path) : 0;
+		if (result != 0 && result != -ENAMETOOLONG)
+			return result;
+	}
+	return 0;
+}
+
+static int visit(void *state, enum folder folder, int descriptor, const char *name)
+{
+	struct seek *s = state;
+	size_t length = name_base_length(name, strlen(name));
+	(void)folder;
+	if (length != s->entry->base_length || memcmp(name, s->entry->base, length) != 0)
+		return 0;
+	return try_name(s, descriptor, name);
+}
+
+int seek_open(int maildir, const struct maildrop_entry *entry, int *descriptor, struct stat *status)
+{
+	struct seek s = {.entry = entry, .descriptor = -1, .status = status};
+	int result = try_likely_names(&s, maildir);
+	for (int tries = 0; tries < FOLDER_TRIES && result == 0; tries++) {
+		bool quiet = false;
+		result = folder_read_both(maildir, visit, &s, &quiet);
+		if (result == 0 && quiet)
+			return -ENOENT;
+	}
+	if (result < 0)
+		return result;
+	if (result == 0)
+		return -EAGAIN;
+	*descriptor = s.descriptor;
+	return 0;
+}
