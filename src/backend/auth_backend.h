@@ -49,9 +49,9 @@ void auth_backend_free(struct auth_backend *);
 /* Its one listener, to be attached to one server. */
 struct pop3_listener *auth_backend_listener(struct auth_backend *);
 /*
- * Read the file now (SIGHUP), with new settings. Logins under way end with the old ones. Any
- * thread; blocks for as long as reading takes. 0, or as auth_backend_new(): then all stays as it
- * was; nothing is logged.
+ * Read the file now (SIGHUP), with new settings. A login is judged by what holds when its
+ * password is checked. Any thread; blocks for as long as reading takes. 0, or as
+ * auth_backend_new(): then all stays as it was; nothing is logged.
  */
 int auth_backend_reload(struct auth_backend *, const struct auth_settings *,
 			struct passwd_error *error);

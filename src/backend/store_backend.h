@@ -35,7 +35,7 @@ void store_backend_free(struct store_backend *);
 struct pop3_listener *store_backend_listener(struct store_backend *);
 /* For the sessions that open from now on. Any thread. */
 void store_backend_set_mark_seen(struct store_backend *, bool mark_seen);
-/* How many sessions it keeps: opening, open, or at work for a client that has left. Any thread. */
+/* How many sessions it keeps, from `open` to `closed`. Any thread. */
 size_t store_backend_sessions(struct store_backend *);
 
 #endif

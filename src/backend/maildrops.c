@@ -1,0 +1,65 @@
+/* From an entry of the passwd file to the paths of its maildrop. */
+#include "backend/maildrops.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "auth/user.h"
+
+/* Did snprintf(3) have room for all of it? */
+static bool fits(int length)
+{
+	return length >= 0 && length < PATH_MAX;
+}
+
+const char *maildrop_path_find(const struct passwd_entry *entry, const char *root, uid_t mail_user,
+			       struct maildrop_path *path)
+{
+	if (entry->has_uid && entry->uid != mail_user)
+		return "the entry's uid is not the mail user's";
+	if (entry->home == NULL && root == NULL)
+		return "the entry has no home and no maildir root is set";
+	if (entry->home == NULL && !auth_user_is_path_safe(entry->user))
+		return "the entry has no home and its name cannot be part of a path";
+
+	struct maildrop_path found;
+	const char *home = entry->home != NULL ? entry->home : root;
+	int length;
+	if (entry->home != NULL)
+		length = snprintf(found.maildrop, PATH_MAX, "%s/Maildir", home);
+	else
+		length = snprintf(found.maildrop, PATH_MAX, "%s/%s/Maildir", root, entry->user);
+	if (!fits(length) || !fits(snprintf(found.home, PATH_MAX, "%s", home)))
+		return "the path of the maildrop is too long";
+	*path = found;
+	return NULL;
+}
+
+/* A directory's entries are on disk only when it is synced. */
+static int sync_directory(const char *path)
+{
+	int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0)
+		return -errno;
+	int result = fsync(directory) == 0 || errno == EINVAL || errno == EROFS ? 0 : -errno;
+	close(directory);
+	return result;
+}
+
+int maildrop_path_prepare(const struct maildrop_path *path)
+{
+	char parent[PATH_MAX];
+	size_t length = strlen(path->maildrop) - strlen("/Maildir");
+	memcpy(parent, path->maildrop, length);
+	parent[length] = '\0';
+	if (strcmp(parent, path->home) == 0)
+		return 0;
+	if (mkdir(parent, 0700) != 0)
+		return errno == EEXIST ? 0 : -errno;
+	return sync_directory(path->home);
+}

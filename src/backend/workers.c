@@ -1,0 +1,128 @@
+/*
+ * The pool of threads. One mutex guards all of it. A submit signals only if a thread is idle, and
+ * starts one only if more work waits than threads are idle.
+ */
+#include "backend/workers.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "backend/threads.h"
+#include "base/list.h"
+
+struct workers {
+	pthread_mutex_t mutex;
+	pthread_cond_t wake;
+	struct pop3_link queue;
+	size_t queued, queue_max;
+	unsigned idle; /* threads that sleep, or were woken and do not run yet */
+	unsigned started, threads_max;
+	bool stopping;
+	pthread_t threads[];
+};
+
+struct workers *workers_new(unsigned threads, size_t queue_max)
+{
+	if (threads == 0)
+		threads = 1;
+	struct workers *pool = calloc(1, sizeof *pool + threads * sizeof *pool->threads);
+	if (pool == NULL)
+		return NULL;
+	pthread_mutex_init(&pool->mutex, NULL);
+	pthread_cond_init(&pool->wake, NULL);
+	list_init(&pool->queue);
+	pool->queue_max = queue_max == 0 ? 1 : queue_max;
+	pool->threads_max = threads;
+	return pool;
+}
+
+/* The next piece of work, or NULL: the pool is going. Called with the mutex held. */
+static struct work *next_work(struct workers *pool)
+{
+	pool->idle++;
+	while (pool->queued == 0 && !pool->stopping)
+		pthread_cond_wait(&pool->wake, &pool->mutex);
+	pool->idle--;
+	if (pool->stopping)
+		return NULL;
+	struct pop3_link *first = pool->queue.next;
+	list_remove(first);
+	pool->queued--;
+	return list_entry(first, struct work, link);
+}
+
+static void *work_on(void *data)
+{
+	struct workers *pool = data;
+	pthread_mutex_lock(&pool->mutex);
+	for (struct work *w = next_work(pool); w != NULL; w = next_work(pool)) {
+		pthread_mutex_unlock(&pool->mutex);
+		w->run(w);
+		pthread_mutex_lock(&pool->mutex);
+	}
+	pthread_mutex_unlock(&pool->mutex);
+	return NULL;
+}
+
+int workers_submit(struct workers *pool, struct work *work)
+{
+	int result = 0;
+	pthread_mutex_lock(&pool->mutex);
+	if (!pool->stopping && pool->queued >= pool->idle && pool->started < pool->threads_max)
+		pool->started += thread_start(&pool->threads[pool->started], work_on, pool) == 0;
+	if (pool->stopping)
+		result = -ECANCELED;
+	else if (pool->queued == pool->queue_max || pool->started == 0)
+		result = -EAGAIN;
+	if (result == 0) {
+		list_insert(&pool->queue, &work->link);
+		pool->queued++;
+	}
+	bool wake = result == 0 && pool->idle > 0;
+	pthread_mutex_unlock(&pool->mutex);
+	/*
+	 * After the unlock, so that the thread does not wake only to wait for the mutex. The pool
+	 * still lives: workers_free() is not called while others submit, and the thread that runs
+	 * a piece of work which submits another is waited for.
+	 */
+	if (wake)
+		pthread_cond_signal(&pool->wake);
+	return result;
+}
+
+/* The queue, emptied, as a list of its own. Called with the mutex held. */
+static void take_queue(struct workers *pool, struct pop3_link *taken)
+{
+	list_init(taken);
+	while (!list_empty(&pool->queue)) {
+		struct pop3_link *first = pool->queue.next;
+		list_remove(first);
+		list_insert(taken, first);
+	}
+	pool->queued = 0;
+}
+
+void workers_free(struct workers *pool)
+{
+	if (pool == NULL)
+		return;
+	struct pop3_link dropped;
+	pthread_mutex_lock(&pool->mutex);
+	pool->stopping = true;
+	take_queue(pool, &dropped);
+	pthread_cond_broadcast(&pool->wake);
+	pthread_mutex_unlock(&pool->mutex);
+
+	while (!list_empty(&dropped)) {
+		struct work *work = list_entry(dropped.next, struct work, link);
+		list_remove(&work->link);
+		work->drop(work);
+	}
+	for (unsigned i = 0; i < pool->started; i++)
+		pthread_join(pool->threads[i], NULL);
+	pthread_cond_destroy(&pool->wake);
+	pthread_mutex_destroy(&pool->mutex);
+	free(pool);
+}
