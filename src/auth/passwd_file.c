@@ -59,16 +59,12 @@ static struct passwd_stamp stamp_of_path(const char *path)
 	return passwd_stamp_make(&status);
 }
 
-static bool stamp_is_zero(const struct passwd_stamp *s)
-{
-	return s->error == 0 && s->inode == 0 && s->device == 0;
-}
-
+/* No file has inode 0, so a zeroed stamp equals none that stat(2) gave. */
 bool passwd_stamp_equal(const struct passwd_stamp *a, const struct passwd_stamp *b)
 {
-	return !stamp_is_zero(a) && !a->fresh && a->error == b->error &&
-	       time_equal(a->mtime, b->mtime) && time_equal(a->ctime, b->ctime) &&
-	       a->size == b->size && a->inode == b->inode && a->device == b->device;
+	return !a->fresh && a->error == b->error && time_equal(a->mtime, b->mtime) &&
+	       time_equal(a->ctime, b->ctime) && a->size == b->size && a->inode == b->inode &&
+	       a->device == b->device;
 }
 
 bool passwd_changed(const struct passwd *p, const char *path)
