@@ -104,12 +104,15 @@ def tests_in(suite):
 def load(paths):
     """All tests of the folders and files; the file names must differ, they become modules."""
     for path in paths:
-        folder, pattern = path, "test_*.py"
-        if os.path.isfile(path):
-            folder, pattern = os.path.split(os.path.abspath(path))
-        folder = os.path.abspath(folder)
+        folder = folder_of(path)
+        pattern = os.path.basename(path) if os.path.isfile(path) else "test_*.py"
         # A new loader each time: one loader insists on a single top-level folder.
         yield from tests_in(unittest.TestLoader().discover(folder, pattern, folder))
+
+
+def folder_of(path):
+    path = os.path.abspath(path)
+    return os.path.dirname(path) if os.path.isfile(path) else path
 
 
 def arguments():
@@ -133,7 +136,12 @@ def main():
     if args.list:
         print("\n".join(plain_name(test) for test in tests))
         return 0
-    stage = args.stage or os.path.basename(os.path.abspath(paths[0]))
+    names = [plain_name(test) for test in tests]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        print("run.py: these names stand for several tests: " + ", ".join(sorted(twice)))
+        return 1
+    stage = args.stage or os.path.basename(folder_of(paths[0]))
     results = Results(stage, args.verbose)
     unittest.TestSuite(tests).run(results)
     print("{ok} passed, {fail} failed, {skip} skipped".format(**results.counts), flush=True)
