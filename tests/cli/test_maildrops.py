@@ -16,7 +16,7 @@ B = b"Subject: b\n\nbb\n"  # 18
 class Maildrop(TestCase):
     def password(self, server, user="alice"):
         """The answer to PASS and the client; a log line about the maildrop is expected."""
-        server.expect_log("event.{1,4}store")
+        server.expect_log("event.{1,4}(store|login)")
         client = self.client(server)
         client.ok("USER " + user)
         self.count()

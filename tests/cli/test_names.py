@@ -54,8 +54,8 @@ class Names(TestCase):
                                     "a/b:{PLAIN}christmas\n", users={}, maildirs=False)
         server.expect_log(".")
         for name in ("carol", ".hidden"):
-            os.rename(messages.make_maildir(server.folder), os.path.join(server.mail, name))
-        messages.plant(os.path.join(server.mail, "carol"), [b"Subject: a\n\na\n"])
+            messages.make_maildir(server.home(name))
+        server.plant([b"Subject: a\n\na\n"], user="carol")
         own(server.mail)
         client = self.client(server)
         client.login("carol", "christmas")

@@ -94,7 +94,8 @@ class Curl(Client):
         return len(lines) // 2, sum(map(int, lines[1::2]))
 
     def ids(self, count):
-        return [line.split()[1].decode() for line in self.curl("-X", "UIDL", self.url()).splitlines()]
+        lines = self.curl("-X", "UIDL", self.url()).decode().splitlines()
+        return [line.split()[1] for line in lines]
 
     def delete(self, msgno):
         self.curl("-I", "-X", "DELE", self.url(msgno))

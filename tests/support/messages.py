@@ -96,6 +96,7 @@ def _big(octets):
     return _message(b"twenty million octets", b"".join(lines))
 
 
+UTF8 = "Gr\u00fc\u00dfe aus dem Kaninchenbau \u2014 \u263a\n".encode()
 EIGHT_BIT = b"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n"
 
 
@@ -112,8 +113,8 @@ def planted(big=20 * 1024 * 1024):
                                + b"c" * 2049 + b"\n." + b"d" * 5000 + b"\nend\n"),
         "very long line": _message(b"very long line", b"e" * 100000 + b"\n." + b"f" * 70000),
         "nul": _message(b"nul", b"before\0after\n\0\n.\0\nend\n"),
-        "8-bit": _message(b"eight bit", "Gr\u00fc\u00dfe aus dem Kaninchenbau \u2014 \u263a\n".encode()
-                          + b"latin-1: caf\xe9, all: " + bytes(range(0x80, 0x100)) + b"\n", EIGHT_BIT),
+        "8-bit": _message(b"eight bit", UTF8 + b"latin-1: caf\xe9, all: "
+                          + bytes(range(0x80, 0x100)) + b"\n", EIGHT_BIT),
         "no final newline": _message(b"no final newline", b"the last line\nhas no end"),
         "empty body": _message(b"empty body", b""),
         "header only": HEADER + b"Subject: header only\n",
