@@ -1,0 +1,46 @@
+# Included by the top Makefile: the checks. `make check` is what scripts/test runs once the packages
+# are there; `make check-long` is the same with the full counts.
+
+.PHONY: check check-long check-unit check-asan check-tsan check-valgrind check-coverage lint
+check:
+	@tests/stages
+check-long:
+	@tests/stages --long
+
+check-unit: $(UNIT)
+	@POP3_STAGE=$(or $(POP3_STAGE),unit) $(UNIT)
+
+# Sanitizers and coverage need objects of their own: a make of its own in a folder below BUILD.
+SUBMAKE = $(MAKE) --no-print-directory HARDEN=
+ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+TSAN := -fsanitize=thread
+
+# The unit tests, and the program under the protocol and command line tests.
+check-asan:
+	@$(SUBMAKE) BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g' SANITIZE='$(ASAN)' all $(BUILD)/asan/unit-tests
+	@POP3_STAGE=asan $(BUILD)/asan/unit-tests
+	@POP3_EMITTER=$(abspath $(BUILD))/asan/pop3-emitter POP3_RANDOM_OPS=2000 \
+		$(PYTHON) tests/run.py --stage asan tests/protocol tests/cli
+
+check-tsan:
+	@$(SUBMAKE) BUILD=$(BUILD)/tsan OPTIMIZE='-O1 -g' SANITIZE='$(TSAN)' all $(BUILD)/tsan/unit-tests
+	@POP3_STAGE=tsan $(BUILD)/tsan/unit-tests
+	@POP3_EMITTER=$(abspath $(BUILD))/tsan/pop3-emitter POP3_RANDOM_OPS=2000 \
+		$(PYTHON) tests/run.py --stage tsan tests/protocol
+
+# Without the exhaustive suites, which take hours there.
+VALGRIND_SUITES := $(filter-out wire,$(UNIT_SOURCES:tests/unit/test_%.c=%))
+check-valgrind: $(UNIT)
+	@POP3_STAGE=valgrind POP3_SLOW=1 valgrind -q --error-exitcode=99 --leak-check=full \
+		--show-leak-kinds=definite,indirect,possible --errors-for-leak-kinds=definite,indirect \
+		--child-silent-after-fork=yes --num-callers=20 \
+		$(UNIT) $(filter-out %.c %/%,$(VALGRIND_SUITES))
+
+check-coverage:
+	@$(SUBMAKE) BUILD=$(BUILD)/coverage OPTIMIZE='-O0 -g' SANITIZE=--coverage $(BUILD)/coverage/unit-tests
+	@find $(BUILD)/coverage -name '*.gcda' -delete
+	@POP3_RESULTS= $(BUILD)/coverage/unit-tests
+	@$(PYTHON) tests/coverage.py $(BUILD)/coverage 95 src/proto src/emitter
+
+lint: all
+	@CC='$(CC)' BUILD='$(BUILD)' tests/lint
