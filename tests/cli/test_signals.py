@@ -15,7 +15,7 @@ class Drain(TestCase):
     def stalled(self, server):
         """A session whose client has asked for the big message and reads nothing yet: the
         message is larger than what the sockets' buffers hold."""
-        client = self.client(server, login="alice")
+        client = self.client(server, login="alice", receive_buffer=65536)
         client.send(b"RETR 1\r\n")
         self.assertEqual(b"+OK %d octets" % len(messages.repaired(BIG)), client.line())
         return client

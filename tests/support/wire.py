@@ -27,23 +27,32 @@ def octets(text):
     return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
 
 
-def connect(address, timeout=GUARD):
-    """Connects to (host, port) or to the path of a unix socket."""
+def connect(address, timeout=GUARD, receive_buffer=None):
+    """Connects to (host, port) or to the path of a unix socket. receive_buffer: octets that the
+    kernel may take in for us; without it that grows to megabytes."""
     if isinstance(address, str):
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.settimeout(timeout)
+        family = socket.AF_UNIX
+    else:
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.settimeout(timeout)
+    if receive_buffer:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    try:
         sock.connect(address)
-        return sock
-    sock = socket.create_connection(address, timeout=timeout)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError:
+        sock.close()
+        raise
+    if family != socket.AF_UNIX:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
 
 
 class Client:
     """One connection. `transcript` is every octet received so far, greeting included."""
 
-    def __init__(self, address, greet=True):
-        self.socket = connect(address)
+    def __init__(self, address, greet=True, receive_buffer=None):
+        self.socket = connect(address, receive_buffer=receive_buffer)
         self.transcript = bytearray()
         self.pending = bytearray()
         self.greeting = self.line() if greet else None
