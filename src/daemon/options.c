@@ -1,0 +1,239 @@
+/*
+ * Values of settings: from text to value, checked against the row. Every source ends here, so that
+ * a default, a file, a variable and a flag obey the same rules and give the same messages.
+ */
+#include "daemon/options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "daemon/address.h"
+
+/* Room for a phrase that says what is wrong with a value. */
+#define WRONG_SIZE 160
+
+static _Thread_local char wrong[WRONG_SIZE];
+
+static void *member(struct options *options, const struct option_row *row)
+{
+	return (char *)options + row->offset;
+}
+
+static const void *member_of(const struct options *options, const struct option_row *row)
+{
+	return (const char *)options + row->offset;
+}
+
+static size_t row_index(const struct option_row *row)
+{
+	return (size_t)(row - option_rows);
+}
+
+static bool is_control(char c)
+{
+	return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+static const char *set_boolean(bool *value, const char *text)
+{
+	if (strcmp(text, "yes") != 0 && strcmp(text, "no") != 0)
+		return "must be yes or no";
+	*value = strcmp(text, "yes") == 0;
+	return NULL;
+}
+
+static const char *set_number(const struct option_row *row, uint32_t *value, const char *text)
+{
+	uint64_t number = 0;
+	if (!number_parse(text, strlen(text), row->maximum, &number) || number < row->minimum) {
+		snprintf(wrong, sizeof wrong, "must be a number from %u to %u", row->minimum,
+			 row->maximum);
+		return wrong;
+	}
+	*value = (uint32_t)number;
+	return NULL;
+}
+
+static const char *set_choice(const struct option_row *row, uint32_t *value, const char *text)
+{
+	uint32_t index = 0;
+	for (const char *word = row->choices; *word != '\0'; index++) {
+		size_t length = strcspn(word, " ");
+		if (strlen(text) == length && strncmp(word, text, length) == 0) {
+			*value = index;
+			return NULL;
+		}
+		word += length + (word[length] == ' ');
+	}
+	snprintf(wrong, sizeof wrong, "must be one of: %s", row->choices);
+	return wrong;
+}
+
+static const char *set_text(const struct option_row *row, char **value, const char *text)
+{
+	if (*text == '\0')
+		return "must not be empty";
+	for (const char *c = text; *c != '\0'; c++) {
+		if (is_control(*c))
+			return "must not hold control characters";
+		if (row->type == OPTION_WORD && (*c == ' ' || (unsigned char)*c >= 0x80))
+			return "must be one word of ASCII";
+	}
+	char *copy = strdup(text);
+	if (copy == NULL)
+		return "out of memory";
+	free(*value);
+	*value = copy;
+	return NULL;
+}
+
+static void list_fini(struct option_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->items[i]);
+	*list = (struct option_list){0};
+}
+
+static const char *list_add(struct option_list *list, const char *text, size_t length)
+{
+	if (list->count == OPTIONS_LIST_MAX)
+		return "holds too many addresses";
+	char *item = strndup(text, length);
+	if (item == NULL)
+		return "out of memory";
+	if (address_kind(item) == ADDRESS_NONE) {
+		free(item);
+		return "must be HOST:PORT with a numeric host, :PORT or unix:/PATH";
+	}
+	for (size_t i = 0; i < list->count; i++) {
+		if (strcmp(list->items[i], item) == 0) {
+			free(item);
+			return "holds an address twice";
+		}
+	}
+	list->items[list->count++] = item;
+	return NULL;
+}
+
+/* The addresses in the text, added to what the same source said before. */
+static const char *set_list(struct option_list *value, bool append, const char *text)
+{
+	struct option_list list = {0};
+	const char *problem = NULL;
+
+	for (size_t i = 0; append && problem == NULL && i < value->count; i++)
+		problem = list_add(&list, value->items[i], strlen(value->items[i]));
+	size_t before = list.count;
+	for (const char *c = text; problem == NULL && *c != '\0';) {
+		size_t length = strcspn(c, ", \t");
+		if (length > 0)
+			problem = list_add(&list, c, length);
+		c += length + (c[length] != '\0');
+	}
+	if (problem == NULL && list.count == before)
+		problem = "must not be empty";
+	if (problem != NULL) {
+		list_fini(&list);
+		return problem;
+	}
+	list_fini(value);
+	*value = list;
+	return NULL;
+}
+
+const char *options_set(struct options *options, const struct option_row *row,
+			enum option_source source, const char *value)
+{
+	unsigned char *from = &options->source[row_index(row)];
+	bool again = source != OPTION_DEFAULT && *from == source;
+	const char *problem = NULL;
+
+	if (again && row->type != OPTION_ADDRESS)
+		return "is given twice";
+	if (strlen(value) > OPTIONS_VALUE_MAX)
+		return "is too long";
+	switch (row->type) {
+	case OPTION_BOOLEAN:
+		problem = set_boolean(member(options, row), value);
+		break;
+	case OPTION_NUMBER:
+		problem = set_number(row, member(options, row), value);
+		break;
+	case OPTION_CHOICE:
+		problem = set_choice(row, member(options, row), value);
+		break;
+	case OPTION_WORD:
+	case OPTION_PATH:
+		problem = set_text(row, member(options, row), value);
+		break;
+	case OPTION_ADDRESS:
+		problem = set_list(member(options, row), again, value);
+		break;
+	}
+	if (problem == NULL)
+		*from = (unsigned char)source;
+	return problem;
+}
+
+int options_init(struct options *options)
+{
+	*options = (struct options){0};
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		const struct option_row *row = &option_rows[i];
+		if (row->standard == NULL)
+			continue;
+		if (options_set(options, row, OPTION_DEFAULT, row->standard) != NULL) {
+			options_fini(options);
+			return -ENOMEM; /* a test shows that every default is right */
+		}
+	}
+	return 0;
+}
+
+void options_fini(struct options *options)
+{
+	list_fini(&options->listen);
+	free(options->maildir);
+	free(options->passwd);
+	free(options->user);
+	free(options->hostname);
+	*options = (struct options){0};
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return strcmp(a, b) == 0;
+}
+
+static bool same_list(const struct option_list *a, const struct option_list *b)
+{
+	bool same = a->count == b->count;
+	for (size_t i = 0; same && i < a->count; i++)
+		same = strcmp(a->items[i], b->items[i]) == 0;
+	return same;
+}
+
+bool options_same(const struct options *a, const struct options *b, const struct option_row *row)
+{
+	const void *left = member_of(a, row);
+	const void *right = member_of(b, row);
+
+	switch (row->type) {
+	case OPTION_BOOLEAN:
+		return *(const bool *)left == *(const bool *)right;
+	case OPTION_NUMBER:
+	case OPTION_CHOICE:
+		return *(const uint32_t *)left == *(const uint32_t *)right;
+	case OPTION_WORD:
+	case OPTION_PATH:
+		return same_text(*(char *const *)left, *(char *const *)right);
+	case OPTION_ADDRESS:
+		return same_list(left, right);
+	}
+	return false;
+}

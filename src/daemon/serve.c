@@ -1,0 +1,247 @@
+/*
+ * Setting up goes in one order and taking down in the reverse: first the server, so that no event
+ * can come any more, then the workers, who may still be at one, then what they work on.
+ */
+#include "daemon/serve.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "backend/auth_backend.h"
+#include "backend/store_backend.h"
+#include "daemon/drive.h"
+#include "daemon/logger.h"
+#include "daemon/message.h"
+#include "daemon/ports.h"
+#include "daemon/process.h"
+#include "daemon/server_options.h"
+
+/* Logins between their `authenticate` and their `open`, see grants.h: as many as connections. */
+#define GRANTS_MAX OPTIONS_CONNECTIONS_MAX
+/* A session has one piece of work at a time, so this queue is never full. */
+#define STORE_QUEUE OPTIONS_CONNECTIONS_MAX
+/* Room for "FILE:LINE". */
+#define PLACE_SIZE   512
+#define MILLISECONDS 1000u
+
+struct daemon {
+	const struct option_input *input;
+	struct options started; /* what the process began with */
+	uint32_t drain;         /* milliseconds; the last reload's */
+	struct logger logger;
+	struct account account;
+	struct ports ports;
+	struct pop3_server *server;
+	struct grants *grants;
+	struct workers *store_workers, *crypt_workers;
+	struct store_backend *store;
+	struct auth_backend *auth;
+};
+
+/* ---- What follows from settings ---- */
+
+static struct auth_settings auth_settings(const struct daemon *d, const struct options *options)
+{
+	return (struct auth_settings){
+		.passwd = options->passwd,
+		.maildir_root = d->started.maildir,
+		.mail_user = d->account.uid,
+		.strip_domain = options->strip_domain,
+	};
+}
+
+/* APOP is offered only if somebody can log in by it, for it needs the plaintext. */
+static bool offers_apop(const struct options *options)
+{
+	struct passwd_error error;
+	struct passwd *passwd;
+	bool found = false;
+
+	if (!options->apop || passwd_load(options->passwd, &error, &passwd) != 0)
+		return false;
+	for (size_t i = 0; !found && i < passwd_count(passwd); i++)
+		found = passwd_at(passwd, i)->scheme == AUTH_SCHEME_PLAIN;
+	passwd_unref(passwd);
+	return found;
+}
+
+/* ---- Reload ---- */
+
+static void log_problem(const char *place, unsigned line, const char *text, void *data)
+{
+	const struct daemon *d = data;
+	(void)line;
+	LOG(&d->logger.sink, POP3_LOG_ERROR, "reload", LOG_TEXT("place", place),
+	    LOG_TEXT("text", text));
+}
+
+static void log_restarts(const struct daemon *d, const struct options *options)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		const struct option_row *row = &option_rows[i];
+		if (row->restart && !options_same(options, &d->started, row))
+			LOG(&d->logger.sink, POP3_LOG_WARNING, "reload", LOG_TEXT("key", row->key),
+			    LOG_TEXT("text", "needs a restart to change"));
+	}
+}
+
+/* "FILE:LINE", or the file alone. */
+static const char *passwd_place(const struct options *options, const struct passwd_error *error,
+				char place[PLACE_SIZE])
+{
+	if (error->line > 0)
+		snprintf(place, PLACE_SIZE, "%s:%u", options->passwd, error->line);
+	else
+		snprintf(place, PLACE_SIZE, "%s", options->passwd);
+	return place;
+}
+
+static bool reload_users(struct daemon *d, const struct options *options)
+{
+	const struct auth_settings settings = auth_settings(d, options);
+	struct passwd_error error = {0};
+
+	if (auth_backend_reload(d->auth, &settings, &error) == 0)
+		return true;
+	char place[PLACE_SIZE];
+	log_problem(passwd_place(options, &error, place), error.line, error.text, d);
+	return false;
+}
+
+/* All or nothing: whatever is wrong, everything stays as it was. */
+static bool reload_all(struct daemon *d)
+{
+	const struct option_report report = {log_problem, d};
+	struct options options;
+
+	if (options_load(d->input, &report, &options) != 0)
+		return false;
+	if (!reload_users(d, &options)) {
+		options_fini(&options);
+		return false;
+	}
+	const struct pop3_options server =
+		server_options(&options, offers_apop(&options), &d->logger.sink);
+	if (pop3_server_configure(d->server, &server) != 0)
+		log_problem("limits and timeouts", 0, "stay as they were: out of memory", d);
+	logger_configure(&d->logger, &options);
+	store_backend_set_mark_seen(d->store, options.mark_seen);
+	log_restarts(d, &options);
+	d->drain = options.drain_timeout * MILLISECONDS;
+	options_fini(&options);
+	return true;
+}
+
+static void reload(void *data)
+{
+	struct daemon *d = data;
+	bool done = reload_all(d);
+	LOG(&d->logger.sink, POP3_LOG_INFO, "reload",
+	    LOG_TEXT("text", done ? "done" : "refused, all stays as it was"));
+}
+
+static uint32_t drain_time(void *data)
+{
+	const struct daemon *d = data;
+	return d->drain;
+}
+
+/* ---- Start and end ---- */
+
+static int make_server(struct daemon *d)
+{
+	const struct pop3_options options = server_options(&d->started, false, &d->logger.sink);
+	d->server = pop3_server_new(d->started.hostname, &options, NULL);
+	if (d->server == NULL)
+		return message(EX_OSERR, "cannot make a server: %s", strerror(errno));
+	return ports_open(&d->ports, d->server, &d->started);
+}
+
+static int read_users(struct daemon *d)
+{
+	const struct auth_settings settings = auth_settings(d, &d->started);
+	struct passwd_error error = {0};
+
+	if (auth_backend_new(&settings, d->crypt_workers, d->grants, &d->logger.sink, &error,
+			     &d->auth) == 0)
+		return 0;
+	char place[PLACE_SIZE];
+	return message(EX_CONFIG, "%s: %s (read as user %s)",
+		       passwd_place(&d->started, &error, place), error.text, d->account.name);
+}
+
+static int make_backend(struct daemon *d)
+{
+	d->grants = grants_new(GRANTS_MAX);
+	d->store_workers = workers_new(d->started.store_workers, STORE_QUEUE);
+	d->crypt_workers = workers_new(d->started.crypt_workers, d->started.crypt_queue);
+	if (d->grants != NULL && d->store_workers != NULL && d->crypt_workers != NULL)
+		d->store = store_backend_new(d->store_workers, d->grants, &d->logger.sink,
+					     d->started.mark_seen);
+	if (d->store == NULL)
+		return message(EX_OSERR, "out of memory");
+	int code = read_users(d);
+	if (code != 0)
+		return code;
+	pop3_server_attach(d->server, auth_backend_listener(d->auth));
+	pop3_server_attach(d->server, store_backend_listener(d->store));
+	return 0;
+}
+
+/* The passwd file is read after the privileges are gone, as it will be whenever it changes. */
+static int start(struct daemon *d)
+{
+	int code = ports_check(&d->started);
+	if (code == 0)
+		code = process_account(&d->started, &d->account);
+	if (code == 0)
+		code = make_server(d);
+	if (code == 0)
+		code = process_drop(&d->account);
+	if (code == 0)
+		code = make_backend(d);
+	if (code != 0 || !d->started.apop)
+		return code;
+	const struct pop3_options options =
+		server_options(&d->started, offers_apop(&d->started), &d->logger.sink);
+	return pop3_server_configure(d->server, &options) == 0 ? 0 : EX_OSERR;
+}
+
+static void finish(struct daemon *d)
+{
+	if (d->server != NULL)
+		pop3_server_free(d->server);
+	workers_free(d->crypt_workers);
+	workers_free(d->store_workers);
+	auth_backend_free(d->auth);
+	store_backend_free(d->store);
+	grants_free(d->grants);
+	options_fini(&d->started);
+}
+
+int serve(const struct option_input *input)
+{
+	const struct option_report report = {message_problem, NULL};
+	struct daemon d = {.input = input};
+
+	int code = options_load(input, &report, &d.started);
+	if (code == 0) {
+		d.drain = d.started.drain_timeout * MILLISECONDS;
+		process_prepare();
+		logger_init(&d.logger, &d.started);
+		code = start(&d);
+	}
+	if (code == 0) {
+		ports_announce(&d.ports);
+		struct drive drive = {
+			.server = d.server, .drain = drain_time, .reload = reload, .data = &d};
+		int result = drive_run(&drive);
+		if (result != 0)
+			code = message(EX_OSERR, "cannot go on: %s", strerror(-result));
+	}
+	finish(&d);
+	return code;
+}

@@ -1,0 +1,30 @@
+/* Seconds become milliseconds; all else has the same meaning on both sides. */
+#include "daemon/server_options.h"
+
+#define MILLISECONDS 1000u
+
+struct pop3_options server_options(const struct options *options, bool apop,
+				   const struct log_sink *log)
+{
+	return (struct pop3_options){
+		.size = sizeof(struct pop3_options),
+		.log = log->write,
+		.log_data = log->data,
+		.debug = options->debug,
+		.apop = apop ? POP3_APOP_RANDOM : POP3_APOP_OFF,
+		.timeouts =
+			{
+				.login = options->login_timeout * MILLISECONDS,
+				.idle = options->idle_timeout * MILLISECONDS,
+				.write = options->write_timeout * MILLISECONDS,
+				.answer = options->answer_timeout * MILLISECONDS,
+			},
+		.limits =
+			{
+				.connections = options->max_connections,
+				.connections_per_address = options->max_connections_per_address,
+				.connections_per_user = options->max_connections_per_user,
+				.on_loopback = options->limits_on_loopback,
+			},
+	};
+}

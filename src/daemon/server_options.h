@@ -1,0 +1,11 @@
+/* From the program's settings to the library's options. */
+#ifndef POP3_DAEMON_SERVER_OPTIONS_H
+#define POP3_DAEMON_SERVER_OPTIONS_H
+
+#include "base/log.h"
+#include "daemon/options.h"
+
+/* Borrows the sink's data. APOP is offered if `apop` says so. */
+struct pop3_options server_options(const struct options *, bool apop, const struct log_sink *);
+
+#endif
