@@ -116,13 +116,23 @@ class Run:
                 time.sleep(0.05)
 
     def working_copy(self):
-        """The folder it printed that holds the mail it serves."""
+        """The folder it printed that holds the mail it serves. It may print it a little after
+        the port answers."""
+        end = time.monotonic() + GUARD
+        while time.monotonic() < end:
+            path = self.printed_folder()
+            if path:
+                return path
+            time.sleep(0.05)
+        raise AssertionError("no path of a working copy in:\n" + self.text())
+
+    def printed_folder(self):
         for word in re.findall(r"/[^\s'\"`,;:()]+", self.text()):
             word = word.rstrip(".")
             for path in (word, os.path.join(word, "maildir"), os.path.join(word, "mail")):
                 if os.path.isdir(os.path.join(path, "alice", "Maildir")):
                     return path
-        raise AssertionError("no path of a working copy in:\n" + self.text())
+        return None
 
     def server_pids(self):
         found = []
