@@ -31,8 +31,12 @@ int emitter_attach(struct emitter *e, struct pop3_listener *l)
 	list_insert(&e->listeners, &l->link);
 	l->source = e;
 	for (struct emission *n = e->running; n != NULL; n = n->outer) {
-		if (n->end == &e->listeners)
-			n->end = &l->link;
+		if (n->end != &e->listeners)
+			continue;
+		/* The last listener may be at it: then there is nobody left to hear. */
+		if (n->next == n->end)
+			n->next = &l->link;
+		n->end = &l->link;
 	}
 	return 0;
 }
