@@ -26,6 +26,8 @@ struct sought {
 	struct maildrop_entry entry;
 	struct name_time time;
 	enum fate fate;
+	bool alone;    /* no other message of the list has its base name */
+	bool replaced; /* another file has its base name now */
 };
 
 struct commit {
@@ -48,8 +50,6 @@ static enum folder place_of(const struct maildrop_entry *entry)
 static void complain(struct commit *c, enum folder folder, const char *name, const char *text,
 		     int error, size_t count)
 {
-	if (c->error == 0)
-		c->error = error;
 	report(c->maildrop->sink, POP3_LOG_ERROR,
 	       &(struct report){.session = c->maildrop->session,
 				.folder = name == NULL ? NULL : folder_name(folder),
@@ -62,10 +62,13 @@ static void complain(struct commit *c, enum folder folder, const char *name, con
 static void fail_message(struct commit *c, enum folder folder, const char *name, int error)
 {
 	c->failed++;
-	complain(c, folder, name, "the message is not deleted", error, 0);
+	c->error = c->error == 0 ? error : c->error;
+	const char *text = error == -ESTALE ? "another file has its place: it is not deleted"
+					    : "the message is not deleted";
+	complain(c, folder, name, text, error == -ESTALE ? 0 : error, 0);
 }
 
-/* Delete a name of a message. 0, -ENOENT: it is not there or is another file. */
+/* Delete a name of a message. 0; -ENOENT: it is not there; -ESTALE: it is another file. */
 static int delete_name(struct commit *c, enum folder folder, int descriptor, const char *name,
 		       uint64_t identity, bool *more_names)
 {
@@ -74,7 +77,7 @@ static int delete_name(struct commit *c, enum folder folder, int descriptor, con
 	if (error < 0)
 		return error;
 	if (!S_ISREG(status.st_mode) || folder_identity(&status) != identity)
-		return -ENOENT;
+		return -ESTALE;
 	if (unlinkat(descriptor, name, 0) < 0)
 		return -errno;
 	c->touched[folder] = true;
@@ -83,12 +86,13 @@ static int delete_name(struct commit *c, enum folder folder, int descriptor, con
 	return 0;
 }
 
-static void seek_later(struct commit *c, const struct maildrop_entry *entry)
+static void seek_later(struct commit *c, const struct maildrop_entry *entry, size_t index)
 {
 	struct sought *s = &c->sought[c->sought_count++];
 	s->entry = *entry;
 	s->time = name_time(entry->base, entry->base_length);
 	s->fate = FATE_OPEN;
+	s->alone = !maildrop_list_has_twin(c->maildrop->list, index);
 }
 
 static void delete_message(struct commit *c, size_t index)
@@ -99,8 +103,8 @@ static void delete_message(struct commit *c, size_t index)
 	enum folder folder = place_of(&entry);
 	bool more_names = false;
 	int error = delete_name(c, folder, c->folders[folder], name, entry.identity, &more_names);
-	if (error == -ENOENT || more_names)
-		seek_later(c, &entry);
+	if (error == -ENOENT || error == -ESTALE || more_names)
+		seek_later(c, &entry, index);
 	else if (error < 0)
 		fail_message(c, folder, name, error);
 }
@@ -124,6 +128,26 @@ static struct sought *first_sought(const struct commit *c, const struct sought *
 	return s;
 }
 
+/* This name has the base name of a message that is sought. */
+static void delete_found(struct commit *c, struct sought *s, enum folder folder, int descriptor,
+			 const char *name)
+{
+	bool more_names = false;
+	int error = delete_name(c, folder, descriptor, name, s->entry.identity, &more_names);
+	if (error == -ENOENT)
+		return;
+	if (error == -ESTALE) {
+		s->replaced = s->alone;
+	} else if (error < 0) {
+		s->fate = FATE_FAILED;
+		fail_message(c, folder, name, error);
+	} else {
+		c->sought_deleted++;
+		if (!more_names)
+			s->fate = FATE_GONE;
+	}
+}
+
 static int visit(void *state, enum folder folder, int descriptor, const char *name)
 {
 	struct commit *c = state;
@@ -131,24 +155,11 @@ static int visit(void *state, enum folder folder, int descriptor, const char *na
 	key.entry.base = name;
 	key.entry.base_length = name_base_length(name, strlen(name));
 	key.time = name_time(name, key.entry.base_length);
-	struct sought *end = c->sought + c->sought_count;
+	const struct sought *end = c->sought + c->sought_count;
 	struct sought *s = first_sought(c, &key);
-	for (; s != NULL && s < end && compare_sought(&key, s) == 0; s++) {
-		bool more_names = false;
-		int error = s->fate == FATE_FAILED ? -ENOENT
-						   : delete_name(c, folder, descriptor, name,
-								 s->entry.identity, &more_names);
-		if (error == -ENOENT)
-			continue;
-		if (error < 0) {
-			s->fate = FATE_FAILED;
-			fail_message(c, folder, name, error);
-			continue;
-		}
-		c->sought_deleted++;
-		if (!more_names)
-			s->fate = FATE_GONE;
-	}
+	for (; s != NULL && s < end && compare_sought(&key, s) == 0; s++)
+		if (s->fate == FATE_OPEN)
+			delete_found(c, s, folder, descriptor, name);
 	return 0;
 }
 
@@ -160,14 +171,18 @@ static bool all_settled(const struct commit *c)
 	return true;
 }
 
-/* Whoever is not found at last is gone; unless that cannot be known: then it is still there. */
-static void settle(struct commit *c, int error)
+/*
+ * What is not found at last is gone, unless another file has its place: its client would see the
+ * unique-id again. If nothing is known for certain (`error`), it is still there.
+ */
+static void settle(struct commit *c, int failure)
 {
 	char name[MAILDROP_NAME_SIZE];
 	for (size_t i = 0; i < c->sought_count; i++) {
 		struct sought *s = &c->sought[i];
 		if (s->fate != FATE_OPEN)
 			continue;
+		int error = failure == 0 && s->replaced ? -ESTALE : failure;
 		s->fate = error == 0 ? FATE_GONE : FATE_FAILED;
 		if (error == 0)
 			continue;
@@ -262,6 +277,7 @@ static void sync_folders(struct commit *c)
 		if (error == 0)
 			continue;
 		c->failed += c->deleted[f];
+		c->error = c->error == 0 ? error : c->error;
 		complain(c, f, NULL, "cannot sync the folder", error, c->deleted[f]);
 	}
 }

@@ -19,8 +19,8 @@
 
 /* Read and written at once, on the stack. */
 #define COPY_SIZE 16384
-/* Octets of the host's name in a file name, escapes included. */
-#define HOST_MAX 64
+/* Room for the host's name. */
+#define HOST_SIZE 256
 /* How many names are tried before something else must be wrong. */
 #define NAME_TRIES 1000
 
@@ -47,33 +47,18 @@ static enum store_result fail(const struct store_grant *grant, const struct log_
 	return error == 0 ? STORE_PERMANENT : report_result(error);
 }
 
-/* The host's name as file names may have it: all but letters, digits, '.', '-', '_' as "\ooo". */
-static void host_name(char host[HOST_MAX + 1])
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789.-_";
-	char name[256] = "";
-	size_t length = 0;
-	if (gethostname(name, sizeof name - 1) < 0 || name[0] == '\0')
-		memcpy(name, "localhost", sizeof "localhost");
-	for (const char *c = name; *c != '\0' && length + 4 <= HOST_MAX; c++) {
-		if (strchr(plain, *c) != NULL)
-			host[length++] = *c;
-		else
-			length += (size_t)snprintf(host + length, 5, "\\%03o", (unsigned char)*c);
-	}
-	host[length] = '\0';
-}
-
 /* "time.MusecPpidQcount.host": the count sets deliveries of one process and microsecond apart. */
 static void make_name(unsigned count, char name[NAME_OCTETS_MAX + 1])
 {
 	struct timespec now;
-	char host[HOST_MAX + 1];
-	host_name(host);
+	char host[HOST_SIZE] = "";
+	char escaped[NAME_HOST_MAX + 1];
+	if (gethostname(host, sizeof host - 1) < 0 || host[0] == '\0')
+		memcpy(host, "localhost", sizeof "localhost");
+	name_escape_host(host, escaped);
 	clock_gettime(CLOCK_REALTIME, &now);
 	snprintf(name, NAME_OCTETS_MAX + 1, "%lld.M%ldP%ldQ%u.%s", (long long)now.tv_sec,
-		 now.tv_nsec / 1000, (long)getpid(), count, host);
+		 now.tv_nsec / 1000, (long)getpid(), count, escaped);
 }
 
 static int create(struct delivery *d)

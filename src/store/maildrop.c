@@ -120,7 +120,8 @@ enum store_result maildrop_message(struct maildrop *m, size_t msgno, int *descri
 	struct maildrop_entry entry = maildrop_list_entry(m->list, msgno - 1);
 	struct stat status;
 	int opened;
-	int error = seek_open(m->directory, &entry, &opened, &status);
+	bool exact = maildrop_list_has_twin(m->list, msgno - 1);
+	int error = seek_open(m->directory, &entry, exact, &opened, &status);
 	if (error < 0)
 		return message_failed(m, &entry, "cannot open the message", error);
 

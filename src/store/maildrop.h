@@ -48,10 +48,11 @@ void maildrop_retrieved(struct maildrop *, size_t msgno);
 /*
  * QUIT (RFC 1939 section 6): delete `count` messages, numbers ascending, then mark the retrieved
  * others as seen if that is wanted. A file is deleted only if it is the very one of the list
- * (device, inode, base name), wherever it is now. A failure does not stop the rest and is logged;
- * a message that is gone already counts as gone. *remaining: how many are not gone for certain,
- * which is all that were deleted from a directory that could not be synced. It is always set.
- * STORE_OK if and only if it is 0, else STORE_TEMPORARY or STORE_PERMANENT.
+ * (device, inode, base name), wherever it is now; one that took its place since stays, and counts
+ * as not gone. A failure does not stop the rest and is logged; a message that is gone already
+ * counts as gone. *remaining: how many are not gone for certain, which is all that were deleted
+ * from a directory that could not be synced. It is always set. STORE_OK if and only if it is 0,
+ * else STORE_TEMPORARY or STORE_PERMANENT.
  */
 enum store_result maildrop_commit(struct maildrop *, const uint32_t *messages, size_t count,
 				  size_t *remaining);

@@ -158,6 +158,20 @@ struct maildrop_entry maildrop_list_entry(const struct maildrop_list *list, size
 	return entry;
 }
 
+static bool same_base(const struct maildrop_list *list, size_t a, size_t b)
+{
+	struct maildrop_entry left = maildrop_list_entry(list, a);
+	struct maildrop_entry right = maildrop_list_entry(list, b);
+	return left.base_length == right.base_length &&
+	       memcmp(left.base, right.base, left.base_length) == 0;
+}
+
+bool maildrop_list_has_twin(const struct maildrop_list *list, size_t index)
+{
+	return (index > 0 && same_base(list, index - 1, index)) ||
+	       (index + 1 < list->count && same_base(list, index, index + 1));
+}
+
 void maildrop_entry_name(const struct maildrop_entry *entry, char name[MAILDROP_NAME_SIZE])
 {
 	memcpy(name, entry->base, entry->base_length);

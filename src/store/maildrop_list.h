@@ -54,6 +54,8 @@ void maildrop_list_append(struct maildrop_list *, const struct maildrop_entry *,
 
 /* The entry of a message, index < count; it points into the list. */
 struct maildrop_entry maildrop_list_entry(const struct maildrop_list *, size_t index);
+/* Is there another message with the same base name? They lie side by side. */
+bool maildrop_list_has_twin(const struct maildrop_list *, size_t index);
 /* The file's name as it was seen, base and info. */
 void maildrop_entry_name(const struct maildrop_entry *, char name[MAILDROP_NAME_SIZE]);
 

@@ -11,6 +11,7 @@
 
 struct seek {
 	const struct maildrop_entry *entry;
+	bool exact;
 	int descriptor;
 	struct stat *status;
 };
@@ -24,7 +25,7 @@ static int try_name(struct seek *s, int directory, const char *name)
 	if (descriptor < 0)
 		return descriptor;
 	if (fstat(descriptor, s->status) == 0 && S_ISREG(s->status->st_mode) &&
-	    folder_identity(s->status) == s->entry->identity) {
+	    (!s->exact || folder_identity(s->status) == s->entry->identity)) {
 		s->descriptor = descriptor;
 		return 1;
 	}
@@ -42,7 +43,6 @@ static int try_likely_names(struct seek *s, int maildir)
 	int length = (int)s->entry->base_length;
 	const char *info[] = {s->entry->info, ":2,S", ":2,", ""};
 	for (size_t i = 0; i < sizeof info / sizeof *info; i++) {
-		/* Through the folder's name: the file's identity says that it is the right one. */
 		char path[sizeof "cur/" + MAILDROP_NAME_SIZE];
 		bool cur = s->entry->seen || i > 0;
 		int written =
@@ -65,9 +65,10 @@ static int visit(void *state, enum folder folder, int descriptor, const char *na
 	return try_name(s, descriptor, name);
 }
 
-int seek_open(int maildir, const struct maildrop_entry *entry, int *descriptor, struct stat *status)
+int seek_open(int maildir, const struct maildrop_entry *entry, bool exact, int *descriptor,
+	      struct stat *status)
 {
-	struct seek s = {.entry = entry, .descriptor = -1, .status = status};
+	struct seek s = {.entry = entry, .exact = exact, .descriptor = -1, .status = status};
 	int result = try_likely_names(&s, maildir);
 	for (int tries = 0; tries < FOLDER_TRIES && result == 0; tries++) {
 		bool quiet = false;
