@@ -1,0 +1,119 @@
+/* See admission.h. */
+#include "net/admission.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "net/limits.h"
+#include "net/listener.h"
+#include "net/server.h"
+
+/* ---- Complaints ---- */
+
+/* True: log it, together with *held others that were not logged. */
+static bool is_due(struct complaint *c, uint64_t now, uint64_t *held)
+{
+	if (now < c->next) {
+		c->held++;
+		return false;
+	}
+	*held = c->held;
+	c->held = 0;
+	c->next = now + COMPLAINT_PAUSE;
+	return true;
+}
+
+static void add_count(char *text, size_t size, uint64_t held)
+{
+	size_t length = strlen(text);
+	if (held > 0)
+		snprintf(text + length, size - length, " (and %llu times more before)",
+			 (unsigned long long)held);
+}
+
+static void refuse(struct pop3_server *s, const struct pop3_info *info, const char *why)
+{
+	char text[128];
+	uint64_t held;
+	if (!is_due(&s->admission.refusals, s->now, &held))
+		return;
+	snprintf(text, sizeof text, "%s", why);
+	add_count(text, sizeof text, held);
+	session_log_refused(&s->context, info, text);
+}
+
+/* ---- Limits ---- */
+
+bool admission_enter(struct pop3_server *s, const struct address *peer,
+		     const struct pop3_info *info, struct admission_ticket *ticket)
+{
+	struct admission *a = &s->admission;
+	const struct pop3_limits *limits = &s->context.settings->options.limits;
+	char name[ADDRESS_KEY_SIZE];
+
+	if (a->sockets >= limits->connections) {
+		refuse(s, info, "too many connections");
+		return false;
+	}
+	*ticket = (struct admission_ticket){address_key(peer),
+					    limits->on_loopback || !info->loopback};
+	if (ticket->keyed) {
+		address_key_name(ticket->key, name);
+		if (tally_count(&a->addresses, name) >= limits->connections_per_address) {
+			refuse(s, info, "too many connections from this address");
+			return false;
+		}
+		if (tally_add(&a->addresses, name) < 0) {
+			refuse(s, info, "out of memory");
+			return false;
+		}
+	}
+	a->sockets++;
+	return true;
+}
+
+void admission_leave(struct pop3_server *s, const struct admission_ticket *ticket)
+{
+	char name[ADDRESS_KEY_SIZE];
+	if (ticket->keyed) {
+		address_key_name(ticket->key, name);
+		tally_remove(&s->admission.addresses, name);
+	}
+	s->admission.sockets--;
+	admission_resume(s);
+}
+
+/* ---- Shortage ---- */
+
+void admission_pause(struct pop3_server *s, const char *what, int error)
+{
+	struct admission *a = &s->admission;
+	char text[192];
+	uint64_t held;
+
+	if (is_due(&a->failures, s->now, &held)) {
+		snprintf(text, sizeof text, "cannot take a connection: %s: %s", what,
+			 strerror(error));
+		add_count(text, sizeof text, held);
+		context_emit_error(&s->context, NULL, text);
+	}
+	if (!a->paused)
+		listeners_pause(s);
+	a->paused = true;
+	timers_set(&s->timers, &a->pause_timer, s->now + ACCEPT_PAUSE);
+}
+
+void admission_resume(struct pop3_server *s)
+{
+	if (!s->admission.paused)
+		return;
+	s->admission.paused = false;
+	timers_clear(&s->timers, &s->admission.pause_timer);
+	if (!s->stopping)
+		listeners_resume(s);
+}
+
+void admission_fini(struct admission *a)
+{
+	tally_fini(&a->addresses);
+}

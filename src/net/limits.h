@@ -1,0 +1,39 @@
+/* Every bound of the network layer, with its reason. */
+#ifndef POP3_NET_LIMITS_H
+#define POP3_NET_LIMITS_H
+
+/* Read at once, into memory that all connections of a server share. */
+#define SCRATCH_SIZE 16384
+/* Octets read that the session does not take yet; nothing is read while there are some. */
+#define LEFTOVER_MAX SCRATCH_SIZE
+/* Moved for one connection before the others have their turn. */
+#define TURN_OCTETS_MAX (1u << 20)
+/* Connections accepted from one listener before the others have their turn. */
+#define ACCEPTS_A_TURN 64
+/* The kernel cuts it to its own maximum: 5,000 clients may come at once. */
+#define LISTEN_BACKLOG 4096
+/* How long to stay away from accept(2) when there is no descriptor or memory for a connection. */
+#define ACCEPT_PAUSE 100
+/* After its last octet a client may still be sending: so long and so much is read and dropped, so
+ * that no reset overtakes the reply. */
+#define LINGER_TIME   2000
+#define LINGER_OCTETS (256u << 10)
+/* After the drain time, how long deferred events are waited for before they are abandoned. */
+#define STOP_GRACE 1000
+/* The same complaint is logged once in so many milliseconds, with a count. */
+#define COMPLAINT_PAUSE 10000
+/* Poll sets up to this size are as cheap as it gets; nothing is parked. */
+#define PARK_ABOVE 16
+/*
+ * Parked after so many turns without an event. Parking and coming back costs two system calls,
+ * about as much as this many turns in the poll set.
+ */
+#define PARK_AFTER 32
+/* Parked connections that come back in one turn. */
+#define UNPARK_A_TURN 256
+/* Threads that wait for disks. Two, so that one file on a dead mount does not stop all others. */
+#define LOADER_THREADS 2
+/* They call pread(2) and little else. */
+#define LOADER_STACK (128u << 10)
+
+#endif

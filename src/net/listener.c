@@ -1,0 +1,272 @@
+/*
+ * Options that every connection needs are set on the listening socket: on Linux an accepted socket
+ * inherits them, which saves system calls; elsewhere they are set again.
+ */
+#include "net/listener.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "net/connection.h"
+#include "net/server.h"
+
+struct listener {
+	struct pop3_link link; /* in the server */
+	struct watch watch;
+	struct pop3_server *server;
+	struct address address; /* the real one */
+	dev_t device;           /* of a unix socket's file */
+	ino_t inode;
+};
+
+/* ---- Sockets ---- */
+
+static void set_option(int descriptor, int level, int name, int value)
+{
+	/* None of the options is vital: what cannot be set is done without. */
+	(void)setsockopt(descriptor, level, name, &value, sizeof value);
+}
+
+/* Each answer is written whole, so nothing is gained by waiting (Nagle) and 40 ms can be lost. */
+static void set_connection_options(int descriptor)
+{
+	set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
+	set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
+static int open_socket(struct address *a)
+{
+	const int type = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+	int descriptor = socket(a->socket.any.sa_family, type, 0);
+	if (descriptor < 0 && errno == EAFNOSUPPORT && a->every) {
+		address_every_v4(a);
+		descriptor = socket(AF_INET, type, 0);
+	}
+	if (descriptor < 0)
+		return -errno;
+	if (a->socket.any.sa_family == AF_INET6)
+		set_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, !a->every);
+	if (a->socket.any.sa_family != AF_UNIX) {
+		set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
+		set_connection_options(descriptor);
+	}
+	return descriptor;
+}
+
+/* A socket file that nobody listens on any more: its server has died. */
+static bool is_stale(const struct address *a)
+{
+	struct stat status;
+	if (lstat(a->socket.path.sun_path, &status) < 0 || !S_ISSOCK(status.st_mode))
+		return false;
+	int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (probe < 0)
+		return false;
+	bool stale = connect(probe, &a->socket.any, a->length) < 0 && errno == ECONNREFUSED;
+	close(probe);
+	return stale;
+}
+
+static int bind_socket(int descriptor, const struct address *a)
+{
+	if (bind(descriptor, &a->socket.any, a->length) == 0)
+		return 0;
+	int error = errno;
+	if (error != EADDRINUSE || a->socket.any.sa_family != AF_UNIX || !is_stale(a))
+		return -error;
+	if (unlink(a->socket.path.sun_path) < 0)
+		return -errno;
+	return bind(descriptor, &a->socket.any, a->length) < 0 ? -errno : 0;
+}
+
+/* A kernel may know IPv6 and have no address of it; then ":port" means IPv4, too. */
+static int open_bound(struct address *a)
+{
+	int descriptor = open_socket(a);
+	if (descriptor < 0)
+		return descriptor;
+	int error = bind_socket(descriptor, a);
+	if (error == 0)
+		return descriptor;
+	close(descriptor);
+	if (error != -EADDRNOTAVAIL || !a->every || a->socket.any.sa_family != AF_INET6)
+		return error;
+	address_every_v4(a);
+	return open_bound(a);
+}
+
+/* ---- Accepting ---- */
+
+static void describe(const struct listener *l, int descriptor, const struct address *peer,
+		     struct pop3_info *info)
+{
+	struct address local = l->address;
+	/* Only where any address is served the kernel has to be asked which one it was. */
+	bool any = l->address.every ||
+		   (l->address.socket.any.sa_family == AF_INET &&
+		    l->address.socket.v4.sin_addr.s_addr == INADDR_ANY) ||
+		   (l->address.socket.any.sa_family == AF_INET6 &&
+		    IN6_IS_ADDR_UNSPECIFIED(&l->address.socket.v6.sin6_addr));
+	if (any) {
+		local.length = sizeof local.socket;
+		if (getsockname(descriptor, &local.socket.any, &local.length) < 0)
+			local = l->address;
+	}
+	*info = (struct pop3_info){.loopback = address_is_loopback(peer)};
+	address_format(peer, info->peer);
+	address_format(&local, info->local);
+}
+
+static void refuse(int descriptor)
+{
+	/* Best effort: a new socket has room for a line. */
+	(void)send(descriptor, ADMISSION_REFUSAL, strlen(ADMISSION_REFUSAL), MSG_NOSIGNAL);
+	close(descriptor);
+}
+
+static void welcome(struct listener *l, int descriptor, const struct address *peer)
+{
+	struct pop3_info info;
+	struct admission_ticket ticket;
+	describe(l, descriptor, peer, &info);
+#ifndef __linux__
+	set_connection_options(descriptor);
+#endif
+	if (!admission_enter(l->server, peer, &info, &ticket)) {
+		refuse(descriptor);
+		return;
+	}
+	int error = connection_open(l->server, descriptor, &info, &ticket);
+	if (error == 0)
+		return;
+	close(descriptor);
+	admission_leave(l->server, &ticket);
+	admission_pause(l->server, "connection", -error);
+}
+
+/* Errors of a connection that is gone already, and of the network (accept(2)): the next, please. */
+static bool is_passing(int error)
+{
+	static const int passing[] = {EINTR,       ECONNABORTED, EPROTO,       ENETDOWN,
+				      ENOPROTOOPT, EHOSTDOWN,    EHOSTUNREACH, EOPNOTSUPP,
+				      ENETUNREACH, EPERM,        ETIMEDOUT};
+	for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
+		if (error == passing[i])
+			return true;
+	return false;
+}
+
+static void on_ready(struct watch *watch, short events)
+{
+	struct listener *l = list_entry(watch, struct listener, watch);
+	(void)events;
+	for (int i = 0; i < ACCEPTS_A_TURN && !l->server->admission.paused; i++) {
+		struct address peer = {.length = sizeof peer.socket};
+		int descriptor = accept4(watch->descriptor, &peer.socket.any, &peer.length,
+					 SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (descriptor >= 0) {
+			welcome(l, descriptor, &peer);
+		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			return;
+		} else if (!is_passing(errno)) {
+			admission_pause(l->server, "accept", errno);
+			return;
+		}
+	}
+}
+
+/* ---- Life ---- */
+
+static int start(struct listener *l, int descriptor)
+{
+	struct stat status;
+	const struct address *a = &l->address;
+	if (a->socket.any.sa_family == AF_UNIX && lstat(a->socket.path.sun_path, &status) == 0) {
+		l->device = status.st_dev;
+		l->inode = status.st_ino;
+	}
+	if (listen(descriptor, LISTEN_BACKLOG) < 0)
+		return -errno;
+	if (a->socket.any.sa_family != AF_UNIX) {
+		l->address.length = sizeof l->address.socket;
+		if (getsockname(descriptor, &l->address.socket.any, &l->address.length) < 0)
+			return -errno;
+	}
+	return loop_add(&l->server->loop, &l->watch, descriptor, POLLIN);
+}
+
+/* Not if somebody has put another file there meanwhile. */
+static void unlink_socket(const struct listener *l)
+{
+	struct stat status;
+	const char *path = l->address.socket.path.sun_path;
+	if (l->inode != 0 && lstat(path, &status) == 0 && status.st_dev == l->device &&
+	    status.st_ino == l->inode)
+		unlink(path);
+}
+
+static void close_listener(struct listener *l)
+{
+	loop_remove(&l->server->loop, &l->watch);
+	if (l->address.socket.any.sa_family == AF_UNIX)
+		unlink_socket(l);
+	close(l->watch.descriptor);
+	list_remove(&l->link);
+	free(l);
+}
+
+int listener_open(struct pop3_server *s, const char *text)
+{
+	struct address address;
+	char real[POP3_ADDRESS_SIZE];
+	int error = address_parse(text, &address);
+	if (error < 0)
+		return error;
+	struct listener *l = calloc(1, sizeof *l);
+	if (l == NULL)
+		return -ENOMEM;
+	l->server = s;
+	l->watch.on_ready = on_ready;
+	int descriptor = open_bound(&address);
+	if (descriptor < 0) {
+		free(l);
+		return descriptor;
+	}
+	l->address = address;
+	l->watch.descriptor = descriptor;
+	list_insert(&s->listeners, &l->link);
+	error = start(l, descriptor);
+	if (error < 0) {
+		close_listener(l);
+		return error;
+	}
+	address_format(&l->address, real);
+	context_emit_listening(&s->context, real, address_port(&l->address));
+	return 0;
+}
+
+void listeners_close(struct pop3_server *s)
+{
+	while (!list_empty(&s->listeners))
+		close_listener(list_entry(s->listeners.next, struct listener, link));
+}
+
+static void listen_for(struct pop3_server *s, short events)
+{
+	for (struct pop3_link *i = s->listeners.next; i != &s->listeners; i = i->next)
+		loop_change(&s->loop, &list_entry(i, struct listener, link)->watch, events);
+}
+
+void listeners_pause(struct pop3_server *s)
+{
+	listen_for(s, 0);
+}
+
+void listeners_resume(struct pop3_server *s)
+{
+	listen_for(s, POLLIN);
+}

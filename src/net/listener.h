@@ -1,0 +1,16 @@
+/* Listening sockets of a server, and the connections that arrive at them. */
+#ifndef POP3_NET_LISTENER_H
+#define POP3_NET_LISTENER_H
+
+struct pop3_server;
+
+/* Listen at an address (see pop3_server_listen()); emits `listening`. 0 or a negative errno value.
+ */
+int listener_open(struct pop3_server *, const char *address);
+/* Close all; unix sockets are unlinked. */
+void listeners_close(struct pop3_server *);
+/* Leave arriving connections in the kernel's queue for a while. */
+void listeners_pause(struct pop3_server *);
+void listeners_resume(struct pop3_server *);
+
+#endif
