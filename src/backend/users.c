@@ -142,11 +142,19 @@ int users_reload(struct users_file *file, const struct auth_settings *settings,
 	return result;
 }
 
-static void log_refusal(struct users_file *file, const char *path, const struct passwd_error *error)
+/* Remember why the file was refused, and say it unless it was the same the last time. */
+static void note_refusal(struct users_file *file, const char *path,
+			 const struct passwd_error *error)
 {
-	LOG(&file->log, POP3_LOG_ERROR, "users", LOG_TEXT("file", path),
-	    LOG_NUMBER("line", error->line), LOG_TEXT("text", error->text),
-	    LOG_TEXT("result", "the file is refused, the users stay as they were"));
+	pthread_mutex_lock(&file->mutex);
+	bool known =
+		error->line == file->refused.line && strcmp(error->text, file->refused.text) == 0;
+	file->refused = *error;
+	pthread_mutex_unlock(&file->mutex);
+	if (!known)
+		LOG(&file->log, POP3_LOG_ERROR, "users", LOG_TEXT("file", path),
+		    LOG_NUMBER("line", error->line), LOG_TEXT("text", error->text),
+		    LOG_TEXT("result", "the file is refused, the users stay as they were"));
 }
 
 void users_refresh(struct users_file *file)
@@ -156,12 +164,8 @@ void users_refresh(struct users_file *file)
 	/* Another thread may have read it while this one waited. */
 	if (users_are_stale(file, users)) {
 		struct passwd_error error = {0};
-		if (load(file, &users->settings, &error) != 0) {
-			log_refusal(file, users->settings.passwd, &error);
-			pthread_mutex_lock(&file->mutex);
-			file->refused = error;
-			pthread_mutex_unlock(&file->mutex);
-		}
+		if (load(file, &users->settings, &error) != 0)
+			note_refusal(file, users->settings.passwd, &error);
 	}
 	users_release(file, users);
 	pthread_mutex_unlock(&file->reading);

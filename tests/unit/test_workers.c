@@ -205,10 +205,10 @@ static void again_drop(struct work *work)
 static void again_run(struct work *work)
 {
 	struct again *again = (struct again *)(void *)work;
-	if (again->left-- > 0)
-		again->refused += workers_submit(again->pool, work) != 0;
-	else
+	if (again->left-- == 0)
 		sem_post(again->done);
+	else if (workers_submit(again->pool, work) != 0)
+		again->refused++; /* only then it is still this thread's */
 }
 
 static void work_may_submit_itself_again(void)

@@ -1,0 +1,391 @@
+/* The authenticator over a passwd file, on a real server. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "unit/backend_stage.h"
+
+#define DENIED    "-ERR [AUTH] authentication failed\r\n"
+#define TEMPORARY "-ERR [SYS/TEMP] try again later\r\n"
+#define PERMANENT "-ERR [SYS/PERM] maildrop is not available\r\n"
+
+static char users[2048];
+
+/* The file of most tests; the hash is made once. */
+static const char *passwd(void)
+{
+	static char secret[AUTH_SECRET_SIZE];
+	if (secret[0] == '\0')
+		CU_ASSERT_EQUAL_FATAL(auth_make_secret("sha256-crypt", "wonderland", 10, secret),
+				      0);
+	snprintf(users, sizeof users,
+		 "alice:%s\n"
+		 "bob:{PLAIN}builder\n"
+		 "carol:{PLAIN}right:1001:::/home/carol\n"
+		 "../dave:{PLAIN}right\n"
+		 "eve:!{PLAIN}right\n"
+		 "root:{PLAIN}right:0\n"
+		 "frank:\n",
+		 secret);
+	return users;
+}
+
+static void login(struct client *client, const char *user, const char *password, const char *reply)
+{
+	char line[600];
+	snprintf(line, sizeof line, "USER %s\r\n", user);
+	client_says(client, line, "+OK send PASS\r\n");
+	snprintf(line, sizeof line, "PASS %s\r\n", password);
+	client_says(client, line, reply);
+}
+
+static void user_with_a_hash_and_user_with_a_plain_secret_log_in(void)
+{
+	struct stage stage;
+	struct client alice, bob;
+	stage_init(&stage, passwd());
+	stage_open(&stage);
+	client_init(&alice, &stage, true);
+	client_init(&bob, &stage, true);
+	client_logs_in(&alice, "alice", "wonderland");
+	client_logs_in(&bob, "bob", "builder");
+	CU_ASSERT_EQUAL(grants_count(stage.grants), 0);
+	client_says(&alice, "QUIT\r\n", "+OK bye\r\n");
+	client_says(&bob, "QUIT\r\n", "+OK bye\r\n");
+	client_fini(&alice);
+	client_fini(&bob);
+	stage_fini(&stage);
+}
+
+static void unknown_wrong_and_disabled_get_the_same_answer(void)
+{
+	static const struct {
+		const char *user, *password, *reason;
+	} cases[] = {
+		{"alice", "wrong", "wrong password"},
+		{"bob", "wrong", "wrong password"},
+		{"bob", "builder2", "wrong password"},
+		{"bob", "builde", "wrong password"},
+		{"nobody", "wonderland", "no such user"},
+		{"Alice", "wonderland", "no such user"},
+		{"alice@example.net", "wonderland", "no such user"},
+		{"eve", "right", "login_refused"},
+		{"root", "right", "login_refused"},
+		{"frank", "x", "login_refused"},
+	};
+	struct stage stage;
+	stage_init(&stage, passwd());
+	stage_open(&stage);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct client client;
+		char user[64];
+		client_init(&client, &stage, true);
+		login(&client, cases[i].user, cases[i].password, DENIED);
+		snprintf(user, sizeof user, "user=\"%s\"", cases[i].user);
+		stage_expect_log(&stage, user, cases[i].reason);
+		client_fini(&client);
+	}
+	test_count(sizeof cases / sizeof *cases);
+	CU_ASSERT_EQUAL(grants_count(stage.grants), 0);
+	stage_fini(&stage);
+}
+
+static void what_is_wrong_with_the_maildrop_is_said_after_a_correct_password_only(void)
+{
+	struct stage stage;
+	struct client client;
+	stage_init(&stage, passwd());
+	stage_open(&stage);
+	client_init(&client, &stage, true);
+	login(&client, "carol", "wrong", DENIED);
+	stage_expect_log(&stage, "user=\"carol\"", "wrong password");
+	login(&client, "carol", "right", PERMANENT);
+	stage_expect_log(&stage, "user=\"carol\"", "the entry's uid is not the mail user's");
+	login(&client, "../dave", "wrong", DENIED);
+	stage_expect_log(&stage, "user=\"../dave\"", "wrong password");
+	login(&client, "../dave", "right", PERMANENT);
+	stage_expect_log(&stage, "user=\"../dave\"", "its name cannot be part of a path");
+	client_fini(&client);
+	CU_ASSERT_EQUAL(grants_count(stage.grants), 0);
+	stage_fini(&stage);
+}
+
+static void entry_without_home_needs_a_maildir_root(void)
+{
+	struct stage stage;
+	struct client client;
+	stage_init(&stage, passwd());
+	stage.settings.maildir_root = NULL;
+	stage_open(&stage);
+	client_init(&client, &stage, true);
+	login(&client, "bob", "builder", PERMANENT);
+	stage_expect_log(&stage, "user=\"bob\"", "no maildir root is set");
+	client_fini(&client);
+	stage_fini(&stage);
+}
+
+static void apop_works_with_plain_secrets_alone(void)
+{
+	struct stage stage;
+	struct client client;
+	stage_init(&stage, passwd());
+	stage_open(&stage);
+	client_init(&client, &stage, true);
+	/* MD5 of "<sea@wonderland>wonderland": alice's password, but only its hash is known. */
+	client_says(&client, "APOP alice 4e80532710359648d07a73121f94af9c\r\n", DENIED);
+	stage_expect_log(&stage, "method=APOP", "the method needs a {PLAIN} secret");
+	client_says(&client, "APOP nobody 4e80532710359648d07a73121f94af9c\r\n", DENIED);
+	stage_expect_log(&stage, "method=APOP", "no such user");
+	client_says(&client, "APOP eve 17b1cbb6da6cdb8ec229e5cdf2f7cfae\r\n", DENIED);
+	stage_expect_log(&stage, "user=\"eve\"", "login_refused");
+	client_says(&client, "APOP bob 4e80532710359648d07a73121f94af9c\r\n", DENIED);
+	stage_expect_log(&stage, "method=APOP", "wrong password");
+	client_says(&client, "APOP bob e3d30eed8e8321510b709ebf4fc3ebd6\r\n",
+		    "+OK maildrop ready\r\n");
+	client_fini(&client);
+	stage_fini(&stage);
+}
+
+static void domain_is_stripped_where_that_is_set(void)
+{
+	struct stage stage;
+	struct client client, again;
+	stage_init(&stage, passwd());
+	stage.settings.strip_domain = true;
+	stage_open(&stage);
+	stage_put(&stage, "bob/Maildir/new/1.a", "x\n");
+	client_init(&client, &stage, true);
+	client_init(&again, &stage, true);
+	client_logs_in(&client, "bob@example.net", "builder");
+	client_says(&client, "STAT\r\n", "+OK 1 3\r\n");
+	/* It is bob's maildrop, by whichever name. */
+	login(&again, "bob", "builder", "-ERR [IN-USE] maildrop is locked by another session\r\n");
+	client_fini(&client);
+	client_fini(&again);
+	stage_fini(&stage);
+}
+
+static void changed_file_holds_at_the_next_login(void)
+{
+	struct stage stage;
+	struct client client;
+	stage_init(&stage, passwd());
+	stage_open(&stage);
+	client_init(&client, &stage, true);
+	stage_write_passwd(&stage, "bob:{PLAIN}fixer\n");
+	login(&client, "bob", "builder", DENIED);
+	stage_expect_log(&stage, "user=\"bob\"", "wrong password");
+	client_logs_in(&client, "bob", "fixer");
+	client_fini(&client);
+	stage_fini(&stage);
+}
+
+static void broken_file_is_refused_once_and_the_users_stay(void)
+{
+	struct stage stage;
+	struct client client;
+	stage_init(&stage, passwd());
+	stage_open(&stage);
+	client_init(&client, &stage, true);
+	stage_write_passwd(&stage, "bob:{PLAIN}fixer\nnonsense\n");
+	login(&client, "bob", "fixer", DENIED);
+	stage_expect_log(&stage, "event=users", "line=2");
+	stage_expect_log(&stage, "user=\"bob\"", "wrong password");
+	client_logs_in(&client, "bob", "builder");
+	client_fini(&client);
+
+	stage_write_passwd(&stage, "bob:{PLAIN}fixer\n");
+	client_init(&client, &stage, true);
+	client_logs_in(&client, "bob", "fixer");
+	client_fini(&client);
+	stage_fini(&stage);
+}
+
+static void missing_file_leaves_the_users_as_they_were(void)
+{
+	struct stage stage;
+	struct client client;
+	stage_init(&stage, passwd());
+	stage_open(&stage);
+	CU_ASSERT_EQUAL(remove(stage.passwd), 0);
+	client_init(&client, &stage, true);
+	client_logs_in(&client, "bob", "builder");
+	stage_expect_log(&stage, "event=users", "No such file");
+	client_fini(&client);
+	stage_fini(&stage);
+}
+
+static void reload_takes_new_settings_or_none(void)
+{
+	struct stage stage;
+	struct client client;
+	struct passwd_error error;
+	stage_init(&stage, passwd());
+	stage_open(&stage);
+	client_init(&client, &stage, true);
+	struct auth_settings settings = stage.settings;
+	settings.strip_domain = true;
+	settings.passwd = "/nonexistent/passwd";
+	CU_ASSERT_EQUAL(auth_backend_reload(stage.auth, &settings, &error), -2);
+	CU_ASSERT_EQUAL(error.line, 0);
+	login(&client, "bob@x", "builder", DENIED);
+	stage_expect_log(&stage, "user=\"bob@x\"", "no such user");
+	settings.passwd = stage.passwd;
+	CU_ASSERT_EQUAL(auth_backend_reload(stage.auth, &settings, &error), 0);
+	client_logs_in(&client, "bob@x", "builder");
+	client_fini(&client);
+	stage_fini(&stage);
+}
+
+static void broken_file_at_the_start_names_its_line(void)
+{
+	struct stage stage;
+	struct passwd_error error;
+	struct auth_backend *backend = NULL;
+	const struct log_sink sink = {NULL, NULL};
+	stage_init(&stage, "bob:{PLAIN}builder\nalice:{NOSUCH}x\n");
+	CU_ASSERT_EQUAL(auth_backend_new(&stage.settings, NULL, NULL, &sink, &error, &backend),
+			-22);
+	CU_ASSERT_EQUAL(error.line, 2);
+	CU_ASSERT_PTR_NULL(backend);
+	stage_fini(&stage);
+}
+
+static void login_that_finds_the_queue_full_may_try_again(void)
+{
+	struct stage stage;
+	struct client first, second;
+	struct gate gate;
+	stage_init(&stage, passwd());
+	stage.crypt_queue = 1;
+	stage_open(&stage);
+	client_init(&first, &stage, true);
+	client_init(&second, &stage, true);
+	gate_close(&gate, stage.crypt);
+	client_send(&first, "USER alice\r\nPASS wonderland\r\n");
+	login(&second, "alice", "wonderland", TEMPORARY);
+	login(&second, "alice", "wonderland", TEMPORARY);
+	stage_expect_log(&stage, "event=login_overload", "count=1");
+	/* A plain secret needs no queue. */
+	client_logs_in(&second, "bob", "builder");
+	gate_open(&gate);
+	client_says(&first, "", "+OK send PASS\r\n+OK maildrop ready\r\n");
+	client_fini(&first);
+	client_fini(&second);
+	stage_fini(&stage);
+}
+
+static void denied_login_far_away_waits_for_the_failure_delay(void)
+{
+	struct stage stage;
+	struct client near, far;
+	stage_init(&stage, passwd());
+	stage.settings.failure_delay = 300;
+	stage_open(&stage);
+	client_init(&near, &stage, true);
+	client_init(&far, &stage, false);
+	static const char *const names[] = {"bob", "alice", "nobody"};
+	for (size_t i = 0; i < 3; i++) {
+		uint64_t before = clock_now();
+		login(&far, names[i], "wrong", DENIED);
+		CU_ASSERT(clock_now() - before >= 300);
+		stage_expect_log(&stage, "peer=192.0.2.1:4711", "login_refused");
+	}
+	/* Nobody else waits meanwhile, and neither does who knows the password. */
+	struct client other;
+	client_init(&other, &stage, false);
+	client_says(&far, "USER bob\r\n", "+OK send PASS\r\n");
+	client_send(&far, "PASS wrong\r\n");
+	CU_ASSERT_FALSE(client_heard(&far));
+	login(&near, "bob", "wrong", DENIED);
+	client_logs_in(&other, "bob", "builder");
+	client_says(&far, "", DENIED);
+	stage_expect_log(&stage, "user=\"bob\"", "wrong password");
+	stage_expect_log(&stage, "user=\"bob\"", "wrong password");
+	client_fini(&near);
+	client_fini(&far);
+	client_fini(&other);
+	stage_fini(&stage);
+}
+
+static void delay_holds_on_loopback_where_that_is_set(void)
+{
+	struct stage stage;
+	struct client near;
+	stage_init(&stage, passwd());
+	stage.settings.failure_delay = 100;
+	stage.settings.delay_on_loopback = true;
+	stage_open(&stage);
+	client_init(&near, &stage, true);
+	uint64_t before = clock_now();
+	login(&near, "bob", "wrong", DENIED);
+	CU_ASSERT(clock_now() - before >= 100);
+	stage_expect_log(&stage, "user=\"bob\"", "wrong password");
+	client_fini(&near);
+	stage_fini(&stage);
+}
+
+static void server_may_go_while_a_password_is_checked_or_denied(void)
+{
+	struct stage stage;
+	struct client checked, queued, denied;
+	struct gate gate;
+	stage_init(&stage, passwd());
+	stage.settings.failure_delay = 30000;
+	stage_open(&stage);
+	client_init(&checked, &stage, true);
+	client_init(&queued, &stage, true);
+	client_init(&denied, &stage, false);
+	client_send(&denied, "USER bob\r\nPASS wrong\r\n");
+	stage_expect_log(&stage, "user=\"bob\"", "wrong password");
+	gate_close(&gate, stage.crypt);
+	client_send(&checked, "USER alice\r\nPASS wonderland\r\n");
+	client_send(&queued, "USER alice\r\nPASS wonderland\r\n");
+	client_fini(&checked);
+	client_fini(&queued);
+	client_fini(&denied);
+	pop3_server_free(stage.server);
+	stage.server = NULL;
+	gate_open(&gate);
+	stage_fini(&stage);
+}
+
+static void client_that_leaves_during_the_check_leaves_no_grant(void)
+{
+	struct stage stage;
+	struct client client;
+	struct gate gate, last;
+	stage_init(&stage, passwd());
+	stage_open(&stage);
+	client_init(&client, &stage, true);
+	gate_close(&gate, stage.crypt);
+	client_send(&client, "USER alice\r\nPASS wonderland\r\n");
+	client_fini(&client);
+	gate_open(&gate);
+	gate_close(&last, stage.crypt); /* the check is over */
+	CU_ASSERT_EQUAL(grants_count(stage.grants), 0);
+	gate_open(&last);
+	stage_fini(&stage);
+}
+
+static const struct test tests[] = {
+	TEST(user_with_a_hash_and_user_with_a_plain_secret_log_in),
+	TEST(unknown_wrong_and_disabled_get_the_same_answer),
+	TEST(what_is_wrong_with_the_maildrop_is_said_after_a_correct_password_only),
+	TEST(entry_without_home_needs_a_maildir_root),
+	TEST(apop_works_with_plain_secrets_alone),
+	TEST(domain_is_stripped_where_that_is_set),
+	TEST(changed_file_holds_at_the_next_login),
+	TEST(broken_file_is_refused_once_and_the_users_stay),
+	TEST(missing_file_leaves_the_users_as_they_were),
+	TEST(reload_takes_new_settings_or_none),
+	TEST(broken_file_at_the_start_names_its_line),
+	TEST(login_that_finds_the_queue_full_may_try_again),
+	TEST(denied_login_far_away_waits_for_the_failure_delay),
+	TEST(delay_holds_on_loopback_where_that_is_set),
+	TEST(server_may_go_while_a_password_is_checked_or_denied),
+	TEST(client_that_leaves_during_the_check_leaves_no_grant),
+	TEST_END,
+};
+
+const struct test_suite suite_backend_auth = {.name = "backend_auth", .tests = tests};
