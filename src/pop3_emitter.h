@@ -19,6 +19,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+/* The library is built with all else hidden. */
+#pragma GCC visibility push(default)
 
 #define POP3_VERSION "0.1.0"
 
@@ -530,6 +532,7 @@ void pop3_session_set_data(struct pop3_session *, void *data, void (*release)(vo
  * APOP. 0 or -EINVAL. */
 int pop3_session_set_apop(struct pop3_session *, const char *value);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
