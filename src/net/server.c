@@ -2,9 +2,11 @@
 #include "net/server.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "net/connection.h"
@@ -49,6 +51,13 @@ static void answered(struct pop3_session *session, void *data)
 		connection_activate(c);
 }
 
+/* The machine's name where the caller gives none. */
+static const char *own_hostname(char name[HOST_NAME_MAX + 1])
+{
+	name[HOST_NAME_MAX] = '\0';
+	return gethostname(name, HOST_NAME_MAX) == 0 && name[0] != '\0' ? name : "localhost";
+}
+
 /* ---- Life ---- */
 
 static void on_waker(struct watch *watch, short events)
@@ -64,6 +73,9 @@ struct pop3_server *pop3_server_new(const char *hostname, const struct pop3_opti
 	struct pop3_server *s = calloc(1, sizeof *s);
 	if (s == NULL)
 		return NULL;
+	char name[HOST_NAME_MAX + 1];
+	if (hostname == NULL)
+		hostname = own_hostname(name);
 	waker_init(&s->waker);
 	int error = context_init(&s->context, hostname, options, fill_random, wake, s);
 	if (error < 0) {
