@@ -9,7 +9,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "daemon/drive.h"
 #include "daemon/message.h"
 
 /* One arena for the loop and one for all workers: each more would keep pages of its own. */
@@ -34,7 +33,6 @@ void process_prepare(void)
 	mallopt(M_ARENA_MAX, ARENAS);
 	mallopt(M_MMAP_THRESHOLD, MAP_FROM);
 #endif
-	drive_hold_signals();
 }
 
 static int named_account(const char *name, struct account *account)

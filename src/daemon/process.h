@@ -5,7 +5,7 @@
 #include "daemon/account.h"
 #include "daemon/options.h"
 
-/* umask 077, as many descriptors as the system allows, few malloc arenas, signals held back. */
+/* umask 077, as many descriptors as the system allows, few malloc arenas. */
 void process_prepare(void);
 
 /*

@@ -231,6 +231,7 @@ int serve(const struct option_input *input)
 	if (code == 0) {
 		d.drain = d.started.drain_timeout * MILLISECONDS;
 		process_prepare();
+		drive_hold_signals();
 		logger_init(&d.logger, &d.started);
 		code = start(&d);
 	}
