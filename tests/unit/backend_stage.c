@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/list.h"
 
 /* A test that waits longer than this hangs; so generous that it never decides anything else. */
 #define HANG_MILLISECONDS 60000
@@ -177,27 +178,53 @@ void stage_expect_log(struct stage *stage, const char *text, const char *other)
 
 /* ---- The gate ---- */
 
+static void wait_for(sem_t *semaphore)
+{
+	while (sem_wait(semaphore) != 0)
+		;
+}
+
 static void gate_run(struct work *work)
 {
 	struct gate *gate = (struct gate *)(void *)work;
 	sem_post(&gate->begun);
-	while (sem_wait(&gate->open) != 0)
-		;
+	wait_for(&gate->open);
+	sem_post(&gate->gone);
+}
+
+static void turn_key(struct work *work)
+{
+	struct gate *gate = list_entry(work, struct gate, key);
+	sem_post(&gate->open);
 }
 
 void gate_close(struct gate *gate, struct workers *pool)
 {
 	gate->work = (struct work){.run = gate_run, .drop = gate_run};
+	gate->key = (struct work){.run = turn_key, .drop = turn_key};
 	sem_init(&gate->begun, 0, 0);
 	sem_init(&gate->open, 0, 0);
+	sem_init(&gate->gone, 0, 0);
 	CU_ASSERT_EQUAL_FATAL(workers_submit(pool, &gate->work), 0);
-	while (sem_wait(&gate->begun) != 0)
-		;
+	wait_for(&gate->begun);
 }
 
 void gate_open(struct gate *gate)
 {
 	sem_post(&gate->open);
+	wait_for(&gate->gone);
+}
+
+void gate_open_at_the_end(struct gate *gate, struct workers *pool)
+{
+	CU_ASSERT_EQUAL(workers_submit(pool, &gate->key), 0);
+}
+
+void gate_pass(struct workers *pool)
+{
+	struct gate gate;
+	gate_close(&gate, pool);
+	gate_open(&gate);
 }
 
 /* ---- Clients ---- */

@@ -51,13 +51,17 @@ void stage_expect_log(struct stage *, const char *text, const char *other);
 
 /* Keeps the one thread of a pool busy. */
 struct gate {
-	struct work work;
-	sem_t begun, open;
+	struct work work, key;
+	sem_t begun, open, gone;
 };
 
 void gate_close(struct gate *, struct workers *);
-/* Let the thread go on. Before the pool is freed. */
+/* Let the thread go on. */
 void gate_open(struct gate *);
+/* Let the thread go on when the pool is freed, and has dropped all that was queued before. */
+void gate_open_at_the_end(struct gate *, struct workers *);
+/* Wait until all that is queued has been done. */
+void gate_pass(struct workers *);
 
 struct client {
 	struct stage *stage;
