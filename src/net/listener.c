@@ -19,6 +19,7 @@ struct listener {
 	struct watch watch;
 	struct pop3_server *server;
 	struct address address; /* the real one */
+	int burst;              /* connections taken in one turn */
 	dev_t device;           /* of a unix socket's file */
 	ino_t inode;
 };
@@ -160,23 +161,29 @@ static bool is_passing(int error)
 	return false;
 }
 
+/*
+ * One connection a turn while they come one by one, which saves the call that finds no other; more
+ * while there are more.
+ */
 static void on_ready(struct watch *watch, short events)
 {
 	struct listener *l = list_entry(watch, struct listener, watch);
 	(void)events;
-	for (int i = 0; i < ACCEPTS_A_TURN && !l->server->admission.paused; i++) {
+	for (int i = 0; i < l->burst && !l->server->admission.paused; i++) {
 		struct address peer = {.length = sizeof peer.socket};
 		int descriptor = accept4(watch->descriptor, &peer.socket.any, &peer.length,
 					 SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (descriptor >= 0) {
 			welcome(l, descriptor, &peer);
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			l->burst = 1;
 			return;
 		} else if (!is_passing(errno)) {
 			admission_pause(l->server, "accept", errno);
 			return;
 		}
 	}
+	l->burst = l->burst * 2 < ACCEPTS_A_TURN ? l->burst * 2 : ACCEPTS_A_TURN;
 }
 
 /* ---- Life ---- */
@@ -230,6 +237,7 @@ int listener_open(struct pop3_server *s, const char *text)
 	if (l == NULL)
 		return -ENOMEM;
 	l->server = s;
+	l->burst = 1;
 	l->watch.on_ready = on_ready;
 	int descriptor = open_bound(&address);
 	if (descriptor < 0) {
