@@ -37,9 +37,19 @@ static bool add_up(const struct list_block *b, uint64_t *sum)
 	return true;
 }
 
+/* Is a message marked that such a list would not have? Its size was asked for alone then. */
+static bool lacks_a_mark(const struct maildrop_view *v, size_t count)
+{
+	for (size_t msgno = count + 1; v->marked > 0 && msgno <= 8 * v->marks_capacity; msgno++) {
+		if (view_is_marked(v, (uint32_t)msgno))
+			return true;
+	}
+	return false;
+}
+
 static bool count_fits(const struct maildrop_view *v, const struct list_block *b)
 {
-	if (b->count > UINT32_MAX)
+	if (b->count > UINT32_MAX || lacks_a_mark(v, b->count))
 		return false;
 	return !(v->has_sizes || v->has_ids) || b->count == view_count(v);
 }

@@ -39,9 +39,9 @@ void list_block_release(struct list_block *);
 void view_fini(struct maildrop_view *);
 
 /*
- * Take over the whole list of sizes or unique-ids. 0; -EINVAL: the counts of both differ, the sum
- * of the sizes overflows, or a unique-id is not 1 to 70 octets of 0x21 to 0x7E (RFC 1939 section
- * 7). The block is released then.
+ * Take over the whole list of sizes or unique-ids. 0; -EINVAL: the counts of both differ, a
+ * marked message is not among them, the sum of the sizes overflows, or a unique-id is not 1 to 70
+ * octets of 0x21 to 0x7E (RFC 1939 section 7). The block is released then.
  */
 int view_adopt_sizes(struct maildrop_view *, struct list_block *);
 int view_adopt_ids(struct maildrop_view *, struct list_block *);
