@@ -129,12 +129,9 @@ static void *copy_event(const struct event_row *row, const void *original,
 	memcpy(event, original, row->size);
 	copy->size = sizeof *copy + row->size + extra_size(row, original);
 
-	/* The sizes of all structs are multiples of 8, so this stays aligned for info and numbers.
+	/* The sizes of all events are multiples of 8, so the numbers are aligned; info is octets.
 	 */
 	char *room = (char *)copy->event + row->size;
-	memcpy(room, event->info, sizeof *event->info);
-	event->info = (const struct pop3_info *)(const void *)room;
-	room += sizeof *event->info;
 	if (row == &rows[EVENT_QUIT]) {
 		struct pop3_quit *quit = (struct pop3_quit *)(void *)copy->event;
 		size_t size = quit->count * sizeof(uint32_t);
@@ -143,6 +140,9 @@ static void *copy_event(const struct event_row *row, const void *original,
 		quit->messages = (const uint32_t *)(const void *)room;
 		room += size;
 	}
+	memcpy(room, event->info, sizeof *event->info);
+	event->info = (const struct pop3_info *)(const void *)room;
+	room += sizeof *event->info;
 	for (const size_t *offset = row->strings; *offset != NO_STRING; offset++)
 		move_string(event, *offset, &room);
 	cut_ties(row, event);
