@@ -9,6 +9,7 @@ import struct
 import threading
 
 import model
+from ground import Endings, baseline
 from support import messages
 from support.case import TestCase
 from support.server import own
@@ -126,18 +127,19 @@ class RandomSessions(TestCase):
         wanted = setting("POP3_RANDOM_OPS", 5000)
         server = self.server(users=SECRETS)
         server.expect_log(r"event=login\b.*result=(denied|in-use)\b")
-        warm = self.client(server, login="alice")
-        warm.quit()
-        baseline = server.descriptors()
+        quiet = baseline(server)
+        self.endings = Endings(server)
+        self.sessions = self.endings.seen()
         done = 0
         while done < wanted:
             self.shuffle(server)
             try:
-                done += self.one_session(server, baseline)
+                done += self.one_session(server)
             except AssertionError as problem:
                 self.fail(f"POP3_SEED={self.seed}, after {done} commands: {problem}")
             self.compare_disk(server)
         self.count(done)
+        self.wait_until(lambda: server.descriptors() <= quiet, "descriptors are left open")
 
     # -- the maildrop between sessions
 
@@ -181,7 +183,7 @@ class RandomSessions(TestCase):
             lines.append(b"QUIT")
         return [line + (b"\n" if rng.random() < 0.1 else b"\r\n") for line in lines], ending
 
-    def one_session(self, server, baseline):
+    def one_session(self, server):
         """Plays one session; returns how many commands it had."""
         lines, ending = self.commands()
         reference = model.Session(self.drops, self.secrets)
@@ -198,8 +200,9 @@ class RandomSessions(TestCase):
             self.whole(server, lines, replies)
         else:
             self.streamed(server, data, expected)
+        self.sessions += 1
         # The next session must not meet the lock of this one.
-        self.wait_until(lambda: server.descriptors() <= baseline, "a session stays open")
+        self.wait_until(lambda: self.endings.seen() >= self.sessions, "a session does not end")
         return len(lines)
 
     def whole(self, server, lines, replies):
@@ -214,7 +217,7 @@ class RandomSessions(TestCase):
                 reference.feed(line)
                 client.send(line)
                 self.compare(reply, self.exactly(client, len(reply)), line)
-                if reference.user is None and reference.drop and self.rng.random() < 0.02:
+                if reference.drop and not reference.closed and self.rng.random() < 0.02:
                     self.intrude(server, reference)
             if not reference.closed:
                 client.finish_sending()
@@ -235,6 +238,7 @@ class RandomSessions(TestCase):
             answer = client.command(b"PASS " + self.secrets[user])
             self.assertEqual(answer.encode(), model.IN_USE)
             client.quit()
+        self.sessions += 1
 
     def streamed(self, server, data, expected):
         """All commands in random pieces while the answers are read."""

@@ -1,10 +1,10 @@
 """Each send/expect script in scripts/ is a test: run whole, byte by byte and pipelined, it must
 get exactly the octets it expects, the same in all three, and leave the messages it says."""
 
-import os
 import re
 
 import script
+from ground import refill
 from support import messages
 from support.case import TestCase
 from support.wire import MODES, Client, Gone
@@ -52,7 +52,7 @@ class Scripts(TestCase):
         """One run on a fresh maildrop; returns the transcript, timestamps blanked."""
         if mode != MODES[0] and "alice" not in play.hold:
             self.wait_until(lambda: self.free(server), "the maildrop stays locked")
-        names = self.fill(server, play.messages)
+        names = refill(server, play.messages)
         with Client(server.address, greet=False) as client:
             try:
                 rest = converse(client, play.steps, mode)
@@ -73,14 +73,6 @@ class Scripts(TestCase):
             free = client.command(f"PASS {server.users['alice']}").startswith("+OK")
             client.quit()
         return free
-
-    @staticmethod
-    def fill(server, data):
-        """Puts these messages, and no others, into alice's maildrop; returns their names."""
-        for folder in ("new", "cur"):
-            for name in os.listdir(os.path.join(server.box(), folder)):
-                os.unlink(os.path.join(server.box(), folder, name))
-        return [os.path.basename(path) for path in server.plant(data)]
 
 
 def add(play):

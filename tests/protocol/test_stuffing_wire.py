@@ -6,10 +6,10 @@ import os
 import re
 
 import model
+from ground import refill
 from support.case import TestCase
-from support.server import ROOT, own
+from support.server import ROOT
 from support.wire import Client
-from support import messages
 
 DEFAULTS = (256, 512, 1024, 4096, 8192, 16384, 32768, 65536, 131072)
 DEFINE = re.compile(r"^#define\s+(\w+)\s+(\(?[\w\s+*/()<-]+?\)?)\s*(?:/\*.*)?$", re.M)
@@ -107,7 +107,7 @@ class Boundaries(TestCase):
 
     def check(self, server, data, tops=(0,)):
         """RETR, TOP and LIST of these messages have exactly the octets the model says."""
-        names = self.fill(server, data)
+        names = refill(server, data)
         self.assertEqual(len(names), len(data))
         texts = [model.crlf(stored) for stored in data]
         commands = [b"USER alice\r\nPASS wonderland\r\nLIST\r\n"]
@@ -139,12 +139,3 @@ class Boundaries(TestCase):
         self.fail(f"{len(received)} octets instead of {len(expected)}; first difference at {place}, "
                   f"in {expected[status:status + 20]!r}\nexpected …{expected[start:place + 40]!r}\n"
                   f"received …{received[start:place + 40]!r}")
-
-    @staticmethod
-    def fill(server, data):
-        for folder in ("new", "cur"):
-            for name in os.listdir(os.path.join(server.box(), folder)):
-                os.unlink(os.path.join(server.box(), folder, name))
-        paths = messages.plant(server.box(), data)
-        own(server.box())
-        return paths

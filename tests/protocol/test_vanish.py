@@ -1,12 +1,12 @@
 """A peer that vanishes: at any octet of a session, in any way, messages go only when the whole
 QUIT line had arrived, and the server gets its descriptors back."""
 
-import os
 import socket
 import struct
 
 import model
 import script
+from ground import Endings, baseline, refill
 from support import messages
 from support.case import TestCase
 from support.wire import Client, connect
@@ -25,18 +25,19 @@ def reset(sock):
 class Vanish(TestCase):
     def setUp(self):
         self.running = self.server()
-        self.client(self.running, login="alice").quit()  # whatever is opened once is open now
         self.names = []
-        self.baseline = self.running.descriptors()
+        self.baseline = baseline(self.running)
+        self.endings = Endings(self.running)
+        self.sessions = self.endings.seen()
 
     def fill(self):
-        for folder in ("new", "cur"):
-            for name in os.listdir(os.path.join(self.running.box(), folder)):
-                os.unlink(os.path.join(self.running.box(), folder, name))
-        self.names = [os.path.basename(path) for path in self.running.plant(DATA)]
+        self.names = refill(self.running, DATA)
 
-    def settle(self):
-        """Waits until no session is left: the server has what it had before."""
+    def settle(self, sessions=1):
+        """Waits until so many more sessions are over and the server has what it had before."""
+        self.sessions += sessions
+        self.wait_until(lambda: self.endings.seen() >= self.sessions,
+                        lambda: f"{self.sessions} sessions, {self.endings.count} ended")
         self.wait_until(lambda: self.running.descriptors() <= self.baseline,
                         lambda: f"{self.baseline} descriptors before, "
                                 f"{self.running.descriptors()} after")
@@ -103,7 +104,7 @@ class Vanish(TestCase):
                 way(connect(self.running.address))
                 self.count()
         self.client(self.running, login="alice").quit()
-        self.settle()
+        self.settle(101)
 
     def test_peer_that_vanishes_inside_a_long_reply_costs_nothing(self):
         self.running.plant([b"Subject: long\n\n" + b"x" * 70 + b"\n.\n" * (1 << 20)], first=9)
