@@ -44,3 +44,5 @@ check-coverage:
 
 lint: all
 	@CC='$(CC)' BUILD='$(BUILD)' tests/lint
+
+-include tests/faults/faults.mk

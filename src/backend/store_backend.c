@@ -247,6 +247,18 @@ static void on_uidl(struct pop3_uidl *event, void *data)
 
 /* ---- retrieve ---- */
 
+/*
+ * It counts once QUIT is reached, which is after the reply: one that breaks off ends the session
+ * without QUIT.
+ */
+static void note_retrieved(struct store_session *session, const struct pop3_retrieve *event)
+{
+	if (event->lines != POP3_ALL_LINES)
+		return;
+	maildrop_retrieved(session->maildrop, event->which);
+	session->retrieved = true;
+}
+
 static void run_retrieve(struct work *work)
 {
 	struct store_session *session = SESSION_OF(work, work);
@@ -256,19 +268,27 @@ static void run_retrieve(struct work *work)
 	uint64_t octets = 0;
 	enum store_result result =
 		maildrop_message(session->maildrop, event->which, &descriptor, &length, &octets);
-	/*
-	 * It counts once QUIT is reached, which is after the reply: one that breaks off ends the
-	 * session without QUIT.
-	 */
-	if (result == STORE_OK && event->lines == POP3_ALL_LINES) {
-		maildrop_retrieved(session->maildrop, event->which);
-		session->retrieved = true;
-	}
+	if (result == STORE_OK)
+		note_retrieved(session, event);
 	end_work(session);
 	if (result == STORE_OK)
 		pop3_answer_descriptor(event, descriptor, 0, length, octets);
 	else
 		pop3_fail(&event->event, result_of(result), NULL);
+}
+
+/* A message that the kernel has in memory is answered in the handler: no thread, no waiting. */
+static bool retrieve_at_once(struct store_session *session, struct pop3_retrieve *event)
+{
+	int descriptor;
+	uint64_t length, octets;
+	if (!maildrop_message_at_once(session->maildrop, event->which, &descriptor, &length,
+				      &octets))
+		return false;
+	note_retrieved(session, event);
+	end_work(session);
+	pop3_answer_descriptor(event, descriptor, 0, length, octets);
+	return true;
 }
 
 static void on_retrieve(struct pop3_retrieve *retrieve, void *data)
@@ -278,7 +298,8 @@ static void on_retrieve(struct pop3_retrieve *retrieve, void *data)
 	struct store_session *session = find(backend, event->id);
 	if (session != NULL && session->maildrop != NULL &&
 	    sessions_begin(backend->sessions, &session->entry) &&
-	    leave_to_worker(session, run_retrieve, drop, &event))
+	    (retrieve_at_once(session, retrieve) ||
+	     leave_to_worker(session, run_retrieve, drop, &event)))
 		return;
 	if (event != NULL)
 		pop3_fail(event, POP3_TEMPORARY, NULL);

@@ -55,6 +55,7 @@ struct entries {
 	size_t size;
 	size_t count; /* the server's */
 	int timeout;
+	sigset_t waiting; /* what is blocked while we wait: not our signals */
 };
 
 static int gather(const struct drive *drive, struct entries *e)
@@ -79,13 +80,7 @@ static int gather(const struct drive *drive, struct entries *e)
 static int wait_for(struct entries *e, size_t watches)
 {
 	struct timespec time = {e->timeout / 1000, e->timeout % 1000 * 1000000L};
-	sigset_t set;
-
-	sigprocmask(SIG_BLOCK, NULL, &set);
-	sigdelset(&set, SIGTERM);
-	sigdelset(&set, SIGINT);
-	sigdelset(&set, SIGHUP);
-	int ready = ppoll(e->items, e->count + watches, e->timeout < 0 ? NULL : &time, &set);
+	int ready = ppoll(e->items, e->count + watches, e->timeout < 0 ? NULL : &time, &e->waiting);
 	if (ready >= 0)
 		return 0;
 	for (size_t i = 0; i < e->count + watches; i++)
@@ -148,6 +143,10 @@ int drive_run(struct drive *drive)
 	int result = e.items == NULL ? -ENOMEM : 0;
 	int told = 0;
 
+	sigprocmask(SIG_BLOCK, NULL, &e.waiting);
+	sigdelset(&e.waiting, SIGTERM);
+	sigdelset(&e.waiting, SIGINT);
+	sigdelset(&e.waiting, SIGHUP);
 	while (result == 0 && !pop3_server_stopped(drive->server)) {
 		result = gather(drive, &e);
 		if (result == 0)

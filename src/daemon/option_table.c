@@ -39,7 +39,7 @@ const struct option_row option_rows[OPTION_COUNT] = {
 	{TEXT(listen, OPTION_ADDRESS, "127.0.0.1:1110", "ADDR", RUNS,
 	      "address to listen at: HOST:PORT, :PORT or unix:PATH; repeatable"), .restart = true},
 	{TEXT(maildir, OPTION_PATH, NULL, "ROOT", MAIL,
-	      "maildrops of users without a home: ROOT/<user>"), .restart = true},
+	      "maildrops of users without a home: ROOT/<user>/Maildir"), .restart = true},
 	{TEXT(passwd, OPTION_PATH, "/etc/pop3-emitter/passwd", "FILE",
 	      MAIL | OPTION_PASSWD, "the passwd file")},
 	{TEXT(user, OPTION_WORD, NULL, "NAME", MAIL,

@@ -7,20 +7,18 @@
 
 #include "proto/state.h"
 
-void session_log_login(struct pop3_session *s, const char *method, enum pop3_result result)
-{
-	static const char *const results[] = {"ok",        "denied",    "in-use",   "login-delay",
-					      "temporary", "permanent", "permanent"};
-	LOG(&s->settings->log, result == POP3_OK ? POP3_LOG_INFO : POP3_LOG_WARNING, "login",
-	    LOG_NUMBER("session", s->id), LOG_TEXT("user", s->user), LOG_TEXT("peer", s->info.peer),
-	    LOG_TEXT("method", method), LOG_TEXT("result", results[result]));
-}
-
-/* The user is forgotten: the next attempt begins with USER again. */
+/*
+ * One line for the log; a login that succeeds is in the line of the session's end. The user is
+ * forgotten: the next attempt begins with USER again.
+ */
 static void fail_login(struct pop3_session *s, const char *step, enum pop3_result result,
 		       const char *text)
 {
-	session_log_login(s, step, result);
+	static const char *const results[] = {"",          "denied",    "in-use",   "login-delay",
+					      "temporary", "permanent", "permanent"};
+	LOG(&s->settings->log, POP3_LOG_WARNING, "login", LOG_NUMBER("session", s->id),
+	    LOG_TEXT("user", s->user), LOG_TEXT("peer", s->info.peer), LOG_TEXT("step", step),
+	    LOG_TEXT("result", results[result]));
 	free(s->user);
 	s->user = NULL;
 	reply_failure(s, result, text);
@@ -49,7 +47,6 @@ static void on_opened(struct pop3_session *s, struct answer *answer)
 	}
 	s->counted = true;
 	s->state = POP3_TRANSACTION;
-	session_log_login(s, "open", POP3_OK);
 	reply(s, "+OK maildrop ready");
 }
 

@@ -101,8 +101,6 @@ void session_terminate(struct pop3_session *, enum pop3_reason);
 void session_try_finish(struct pop3_session *);
 /* The first fields of an event of this session. */
 struct pop3_event session_event(struct pop3_session *);
-/* One line for the log about a login attempt. */
-void session_log_login(struct pop3_session *, const char *method, enum pop3_result);
 
 /* ---- ask.c ---- */
 

@@ -48,6 +48,11 @@ uint64_t folder_identity(const struct stat *);
 int folder_stat(int folder, const char *name, struct stat *);
 /* Open for reading, without following links or waiting: a descriptor or a negative errno value. */
 int folder_open_file(int folder, const char *name);
+/*
+ * The same for a path below a Maildir, but only if all of it is in the kernel's memory, so that the
+ * disk is never waited for. -EAGAIN: it is not, or the kernel cannot tell (Linux 5.12 can).
+ */
+int folder_open_cached(int maildir, const char *path);
 
 /*
  * Move a file to another folder or name; never replaces one. 0; -EEXIST: the name is taken; else a

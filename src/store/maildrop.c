@@ -139,6 +139,26 @@ enum store_result maildrop_message(struct maildrop *m, size_t msgno, int *descri
 	return STORE_OK;
 }
 
+bool maildrop_message_at_once(struct maildrop *m, size_t msgno, int *descriptor, uint64_t *length,
+			      uint64_t *octets)
+{
+	if (msgno < 1 || msgno > maildrop_list_count(m->list))
+		return false;
+	struct maildrop_entry entry = maildrop_list_entry(m->list, msgno - 1);
+	struct stat status;
+	int opened;
+	if (seek_open_cached(m->directory, &entry, &opened, &status) < 0)
+		return false;
+	if ((uint64_t)status.st_size != entry.length) {
+		close(opened);
+		return false;
+	}
+	*descriptor = opened;
+	*length = entry.length;
+	*octets = entry.octets;
+	return true;
+}
+
 void maildrop_retrieved(struct maildrop *m, size_t msgno)
 {
 	size_t count = maildrop_list_count(m->list);

@@ -1,8 +1,8 @@
 /*
  * A maildrop (Maildir) in use by one session: locked, listed once, and changed only by
- * maildrop_commit(). All of it blocks: it belongs on worker threads. Several maildrops may be used
- * at once; one maildrop by one thread at a time. An open one holds one descriptor (two where only a
- * lock file works) and, when empty, some 120 octets.
+ * maildrop_commit(). What is not said not to block does: it belongs on worker threads. Several
+ * maildrops may be used at once; one maildrop by one thread at a time. An open one holds one
+ * descriptor (two where only a lock file works) and, when empty, some 120 octets.
  */
 #ifndef POP3_STORE_MAILDROP_H
 #define POP3_STORE_MAILDROP_H
@@ -42,6 +42,12 @@ struct maildrop_list *maildrop_frozen(const struct maildrop *);
  */
 enum store_result maildrop_message(struct maildrop *, size_t msgno, int *descriptor,
 				   uint64_t *length, uint64_t *octets);
+/*
+ * The same if it can be done without waiting for the disk, which may also be asked on a thread that
+ * must not block: true. False: ask maildrop_message(); nothing is logged.
+ */
+bool maildrop_message_at_once(struct maildrop *, size_t msgno, int *descriptor, uint64_t *length,
+			      uint64_t *octets);
 /* The client has had the whole of this message; matters only to `mark_seen`. */
 void maildrop_retrieved(struct maildrop *, size_t msgno);
 

@@ -55,6 +55,27 @@ static int try_likely_names(struct seek *s, int maildir)
 	return 0;
 }
 
+int seek_open_cached(int maildir, const struct maildrop_entry *entry, int *descriptor,
+		     struct stat *status)
+{
+	char path[sizeof "cur/" + MAILDROP_NAME_SIZE];
+	int written = snprintf(path, sizeof path, "%s/%.*s%s",
+			       folder_name(entry->seen ? FOLDER_CUR : FOLDER_NEW),
+			       (int)entry->base_length, entry->base, entry->info);
+	if ((size_t)written >= sizeof path)
+		return -EAGAIN;
+	int opened = folder_open_cached(maildir, path);
+	if (opened < 0)
+		return -EAGAIN;
+	if (fstat(opened, status) < 0 || !S_ISREG(status->st_mode) ||
+	    folder_identity(status) != entry->identity) {
+		close(opened);
+		return -EAGAIN;
+	}
+	*descriptor = opened;
+	return 0;
+}
+
 static int visit(void *state, enum folder folder, int descriptor, const char *name)
 {
 	struct seek *s = state;

@@ -15,5 +15,11 @@
  */
 int seek_open(int maildir, const struct maildrop_entry *, bool exact, int *descriptor,
 	      struct stat *status);
+/*
+ * The same without ever waiting for the disk: 0, if the very file of the list is under the name it
+ * had and the kernel knows it; else -EAGAIN, and seek_open() has to be asked.
+ */
+int seek_open_cached(int maildir, const struct maildrop_entry *, int *descriptor,
+		     struct stat *status);
 
 #endif
