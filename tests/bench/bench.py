@@ -210,15 +210,16 @@ class Bench:
     # --- rows of our server alone; each starts a fresh one
 
     def noop(self, row):
-        server = self.make_server(self.kind, "ours", self.boxes).start()
         pairs = []
         for _ in range(self.rounds):
+            # A fresh one each time: the sessions of the round before would still be closing.
+            server = self.make_server(self.kind, "ours", self.boxes).start()
             few, many = measure.noop(self.loadgen, server, EMPTY_USERS - 1, self.settle)
+            server.stop()
             row.ours.append(many / few)
             pairs.append((few, many))
         few, many = sorted(pairs)[len(pairs) // 2]
         row.note = f"p50 {many:.0f} us among 5,000, {few:.0f} us among 10"
-        server.stop()
 
     def both_memory(self, row, value):
         """Ours, and once Dovecot's for information; each time of a fresh server."""
