@@ -520,7 +520,10 @@ void pop3_session_loaded(struct pop3_session *, ssize_t result, uint64_t now);
 void pop3_session_end(struct pop3_session *, enum pop3_reason, uint64_t now);
 /* Look at the clock and at deferred answers. */
 void pop3_session_tick(struct pop3_session *, uint64_t now);
-/* Also before it is finished: then as in pop3_server_free(). Not from within a handler. */
+/*
+ * Also before it is finished: then as in pop3_server_free(), and what pop3_session_load() gave must
+ * not be in use any more. Not from within a handler.
+ */
 void pop3_session_free(struct pop3_session *);
 
 /*

@@ -50,7 +50,7 @@ static void honour_late(struct pop3_session *s, struct deferral *d)
 	if (event_is(d, EVENT_OPEN))
 		s->opened = true;
 	if (event_is(d, EVENT_QUIT))
-		s->deleted = s->view.marked - answer->remaining;
+		session_count_deleted(s, answer->remaining);
 }
 
 void session_answered(struct pop3_session *s, struct deferral *d)
@@ -77,13 +77,12 @@ void session_expire(struct pop3_session *s)
 	 * After an `open` that is late the session cannot go on: a second one might succeed, and
 	 * the answer to the first would then seem to be its own.
 	 */
-	bool last = event_is(s->pending, EVENT_OPEN);
+	if (event_is(s->pending, EVENT_OPEN))
+		session_close(s, POP3_REASON_TIMEOUT);
 	context_emit_error(s->context, s, "a deferred event was not answered in time");
 	s->pending = NULL;
 	s->idle_since = s->now;
 	s->then(s, &late);
-	if (last)
-		session_close(s, POP3_REASON_TIMEOUT);
 	transfer_run(s);
 }
 

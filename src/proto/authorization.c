@@ -9,7 +9,8 @@
 
 /*
  * One line for the log; a login that succeeds is in the line of the session's end. The user is
- * forgotten: the next attempt begins with USER again.
+ * forgotten: the next attempt begins with USER again. Only an `open` that is late has closed the
+ * session before; should it succeed after all, `closed` names its user.
  */
 static void fail_login(struct pop3_session *s, const char *step, enum pop3_result result,
 		       const char *text)
@@ -19,8 +20,11 @@ static void fail_login(struct pop3_session *s, const char *step, enum pop3_resul
 	LOG(&s->settings->log, POP3_LOG_WARNING, "login", LOG_NUMBER("session", s->id),
 	    LOG_TEXT("user", s->user), LOG_TEXT("peer", s->info.peer), LOG_TEXT("step", step),
 	    LOG_TEXT("result", results[result]));
-	free(s->user);
-	s->user = NULL;
+	session_uncount(s);
+	if (!s->closing) {
+		free(s->user);
+		s->user = NULL;
+	}
 	reply_failure(s, result, text);
 }
 
@@ -41,15 +45,11 @@ static void on_opened(struct pop3_session *s, struct answer *answer)
 		return;
 	}
 	s->opened = true;
-	if (tally_add(&s->context->users, s->user) < 0) {
-		session_terminate(s, POP3_REASON_ERROR);
-		return;
-	}
-	s->counted = true;
 	s->state = POP3_TRANSACTION;
 	reply(s, "+OK maildrop ready");
 }
 
+/* Counted from here on, so that logins at the same time cannot exceed the limit together. */
 static void open_maildrop(struct pop3_session *s)
 {
 	uint32_t limit = s->settings->options.limits.connections_per_user;
@@ -57,6 +57,11 @@ static void open_maildrop(struct pop3_session *s)
 		fail_login(s, "limit", POP3_IN_USE, "too many sessions of this user");
 		return;
 	}
+	if (tally_add(&s->context->users, s->user) < 0) {
+		session_terminate(s, POP3_REASON_ERROR);
+		return;
+	}
+	s->counted = true;
 	struct pop3_open event = {session_event(s), s->user};
 	session_ask(s, EVENT_OPEN, &event.event, on_opened);
 }
@@ -115,17 +120,21 @@ void command_apop(struct pop3_session *s, struct arguments *a)
 
 /* ---- QUIT ---- */
 
+size_t session_count_deleted(struct pop3_session *s, size_t remaining)
+{
+	if (remaining > s->view.marked)
+		remaining = s->view.marked;
+	s->deleted = s->view.marked - remaining;
+	return remaining;
+}
+
 static void on_quit(struct pop3_session *s, struct answer *answer)
 {
-	size_t remaining = answer->remaining;
 	if (answer->given && answer->result != POP3_OK) {
 		reply(s, "-ERR [SYS/TEMP] some deleted messages not removed");
 		return;
 	}
-	if (remaining > s->view.marked)
-		remaining = s->view.marked;
-	s->deleted = s->view.marked - remaining;
-	if (remaining > 0)
+	if (session_count_deleted(s, answer->remaining) > 0)
 		reply(s, "-ERR [SYS/TEMP] some deleted messages not removed");
 	else
 		reply(s, "+OK bye");

@@ -146,6 +146,13 @@ static void log_closed(struct pop3_session *s)
 	    LOG_NUMBER("milliseconds", s->now - s->started));
 }
 
+void session_uncount(struct pop3_session *s)
+{
+	if (s->counted)
+		tally_remove(&s->context->users, s->user);
+	s->counted = false;
+}
+
 void session_try_finish(struct pop3_session *s)
 {
 	if (!s->ended || s->finished || s->transfer.loading || !list_empty(&s->deferrals))
@@ -154,8 +161,7 @@ void session_try_finish(struct pop3_session *s)
 	if (s->opened)
 		emit_closed(s);
 	log_closed(s);
-	if (s->counted)
-		tally_remove(&s->context->users, s->user);
+	session_uncount(s);
 	pop3_session_set_data(s, NULL, NULL);
 }
 
@@ -184,6 +190,7 @@ void pop3_session_free(struct pop3_session *s)
 	if (s == NULL)
 		return;
 	if (!s->finished) {
+		s->transfer.loading = false;
 		session_terminate(s, POP3_REASON_SHUTDOWN);
 		session_abandon(s);
 		session_try_finish(s);
@@ -233,6 +240,7 @@ size_t pop3_session_feed(struct pop3_session *s, const void *octets, size_t leng
 	const char *next = octets;
 	size_t left = length;
 	char text[LINE_MAX_OCTETS + 1];
+	bool secret = session_is_secret(s);
 	s->now = now;
 
 	while (is_ready(s)) {
@@ -242,7 +250,7 @@ size_t pop3_session_feed(struct pop3_session *s, const void *octets, size_t leng
 		take_line(s, status, text);
 		transfer_run(s);
 	}
-	if (session_is_secret(s))
+	if (secret)
 		secret_wipe(text, sizeof text);
 	/* After the last command nothing is read any more, but it is taken, so that it does not
 	 * stay. */

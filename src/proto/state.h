@@ -99,8 +99,15 @@ void session_close(struct pop3_session *, enum pop3_reason);
 void session_terminate(struct pop3_session *, enum pop3_reason);
 /* Emit `closed`, log, finish, once nothing is outstanding. */
 void session_try_finish(struct pop3_session *);
+/* It is no longer among the sessions of its user. */
+void session_uncount(struct pop3_session *);
 /* The first fields of an event of this session. */
 struct pop3_event session_event(struct pop3_session *);
+
+/* ---- authorization.c ---- */
+
+/* `remaining` marked messages are not gone after QUIT. Returns how many that are at most. */
+size_t session_count_deleted(struct pop3_session *, size_t remaining);
 
 /* ---- ask.c ---- */
 
@@ -136,7 +143,8 @@ void output_discard(struct pop3_session *);
 /* ---- transfer.c ---- */
 
 void transfer_start_list(struct pop3_session *, enum transfer_kind);
-/* A message, or with msgno 0 other lines; the source becomes the transfer's. */
+/* A message, or with msgno 0 other lines; the source becomes the transfer's, unless the session
+ * has ended. */
 void transfer_start_message(struct pop3_session *, struct source *, uint32_t msgno, uint64_t lines,
 			    uint64_t announced);
 /* Go on as far as output and source allow. */

@@ -22,6 +22,8 @@ void transfer_start_message(struct pop3_session *s, struct source *source, uint3
 			    uint64_t lines, uint64_t announced)
 {
 	struct transfer *t = &s->transfer;
+	if (s->ended)
+		return;
 	*t = (struct transfer){.kind = TRANSFER_MESSAGE,
 			       .source = *source,
 			       .msgno = msgno,
