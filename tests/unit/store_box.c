@@ -116,7 +116,7 @@ void box_expect_log(struct box *box, const char *text)
 {
 	char *found = strstr(box->log, text);
 	if (found == NULL)
-		printf("expected '%s' in the log: %s", text, box->log);
+		printf("expected '%s' in the log: %s\n", text, box->log);
 	CU_ASSERT_PTR_NOT_NULL(found);
 	if (found == NULL)
 		return;

@@ -219,6 +219,10 @@ static void only_the_marked_of_two_with_one_base_name_is_deleted(void)
 		/* They change places, which a look at names alone would not see. */
 		box_rename("new/1.M1.x", "cur/1.M1.x:2,F");
 		box_rename("cur/1.M1.x:2,S", "new/1.M1.x");
+		if (other == 12)
+			expect_text(m, which, "first\n", 7);
+		else
+			expect_text(m, which, "the second\n", 12);
 		expect_commit(m, MESSAGES(which), STORE_OK, 0);
 		maildrop_close(m);
 		m = box_open(&box);
@@ -226,6 +230,21 @@ static void only_the_marked_of_two_with_one_base_name_is_deleted(void)
 		maildrop_close(m);
 		box_fini(&box);
 	}
+}
+
+static void vanished_one_of_two_with_one_base_name_counts_as_gone(void)
+{
+	struct box box;
+	box_init(&box);
+	box_put("new/1.M1.x", "first\n");
+	box_put("cur/1.M1.x:2,S", "the second\n");
+	struct maildrop *m = box_open(&box);
+	uint32_t first = maildrop_list_sizes(maildrop_frozen(m))[0] == 7 ? 1 : 2;
+	CU_ASSERT_EQUAL(unlink("home/Maildir/new/1.M1.x"), 0);
+	expect_commit(m, MESSAGES(first), STORE_OK, 0);
+	CU_ASSERT(box_has("cur/1.M1.x:2,S"));
+	maildrop_close(m);
+	box_fini(&box);
 }
 
 static void every_name_of_a_deleted_message_goes(void)
@@ -406,6 +425,7 @@ static const struct test tests[] = {
 	TEST(message_that_vanished_counts_as_gone),
 	TEST(file_that_took_a_message_s_place_is_not_deleted),
 	TEST(only_the_marked_of_two_with_one_base_name_is_deleted),
+	TEST(vanished_one_of_two_with_one_base_name_counts_as_gone),
 	TEST(every_name_of_a_deleted_message_goes),
 	TEST(commit_goes_on_after_a_failure),
 	TEST(commit_without_its_folders_says_that_all_remain),

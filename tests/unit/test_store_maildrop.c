@@ -265,25 +265,28 @@ static void file_linked_into_both_folders_is_one_message(void)
 	box_fini(&box);
 }
 
-static void two_files_with_one_base_name_are_two_messages(void)
+static void two_files_are_two_messages(const char *first, const char *second)
 {
 	struct box box;
 	box_init(&box);
-	box_put("new/1.M1.x", "first\n");
-	box_put("cur/1.M1.x:2,S", "the second\n");
+	box_put(first, "first\n");
+	box_put(second, "the second\n");
 	char before[4096];
 	char after[4096];
 	struct maildrop *m = box_open(&box);
 	CU_ASSERT_EQUAL_FATAL(count_of(m), 2);
 	box_ids(m, before);
+	uint64_t first_size = size_of(m, 1);
 	CU_ASSERT_PTR_NOT_NULL(strstr(before, "1.M1.x "));
 	CU_ASSERT_PTR_NOT_NULL(strstr(before, "x-"));
 	maildrop_close(m);
 
 	/* Neither a flag nor a move may change which one has which unique-id. */
 	box_rename("new/1.M1.x", "cur/1.M1.x:2,FS");
+	box_rename("cur/1.M1.x:2,S", "new/1.M1.x");
 	m = box_open(&box);
 	CU_ASSERT_STRING_EQUAL(box_ids(m, after), before);
+	CU_ASSERT_EQUAL(size_of(m, 1), first_size);
 	for (size_t i = 1; i <= 2; i++) {
 		int descriptor = -1;
 		uint64_t length = 0;
@@ -294,6 +297,13 @@ static void two_files_with_one_base_name_are_two_messages(void)
 	}
 	maildrop_close(m);
 	box_fini(&box);
+}
+
+static void two_files_with_one_base_name_are_two_messages(void)
+{
+	two_files_are_two_messages("new/1.M1.x", "cur/1.M1.x:2,S");
+	two_files_are_two_messages("cur/1.M1.x:2,S", "new/1.M1.x");
+	test_count(2);
 }
 
 static void second_session_finds_the_maildrop_in_use(void)
