@@ -4,6 +4,7 @@
  * puts a grant, which says where the maildrop is; the store backend answers everything else.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -40,29 +41,39 @@ static bool is_welcome(const struct dev *dev, const struct pop3_authenticate *ev
 	return anybody;
 }
 
-/* Make the user's mailbox if it is missing, and allow the session to open it. */
-static enum pop3_result grant_mailbox(struct dev *dev, const struct pop3_authenticate *event)
+/* Make FOLDER/<user>/Maildir if it is missing. */
+static enum pop3_result make_mailbox(const struct dev *dev, const char *user,
+				     struct maildrop_path *path)
 {
-	const struct passwd_entry entry = {.user = event->user};
-	struct maildrop_path path;
-
-	if (maildrop_path_find(&entry, dev->folder, geteuid(), &path) != NULL)
+	const struct passwd_entry entry = {.user = user};
+	if (maildrop_path_find(&entry, dev->folder, geteuid(), path) != NULL)
 		return POP3_DENIED; /* no name for a folder */
-	const struct store_grant grant = {.session = event->event.id,
-					  .user = event->user,
-					  .maildrop = path.maildrop,
-					  .home = path.home};
+	const struct store_grant grant = {
+		.user = user, .maildrop = path->maildrop, .home = path->home};
 	/* A few mkdir(2) on this thread: fine for one developer, work for a worker elsewhere. */
-	if (maildrop_path_prepare(&path) != 0 ||
-	    delivery_prepare(&grant, &dev->logger.sink) != STORE_OK ||
-	    grants_put(dev->grants, &grant, clock_now()) != 0)
+	if (maildrop_path_prepare(path) != 0 ||
+	    delivery_prepare(&grant, &dev->logger.sink) != STORE_OK)
 		return POP3_TEMPORARY;
 	return POP3_OK;
 }
 
+/* Allow the session to open the user's mailbox. */
+static enum pop3_result grant_mailbox(const struct dev *dev, const struct pop3_authenticate *event)
+{
+	struct maildrop_path path;
+	enum pop3_result result = make_mailbox(dev, event->user, &path);
+	if (result != POP3_OK)
+		return result;
+	const struct store_grant grant = {.session = event->event.id,
+					  .user = event->user,
+					  .maildrop = path.maildrop,
+					  .home = path.home};
+	return grants_put(dev->grants, &grant, clock_now()) == 0 ? POP3_OK : POP3_TEMPORARY;
+}
+
 static void check_login(struct pop3_authenticate *event, void *data)
 {
-	struct dev *dev = data;
+	const struct dev *dev = data;
 	enum pop3_result result = POP3_DENIED;
 	if (is_welcome(dev, event))
 		result = grant_mailbox(dev, event);
@@ -90,6 +101,23 @@ static int make_server(struct dev *dev)
 		return message(EX_OSERR, "cannot make a server: %s", strerror(errno));
 	pop3_server_attach(dev->server, store_backend_listener(dev->store));
 	return ports_open(&dev->ports, dev->server, &dev->options);
+}
+
+/* Those of --user exist from the start, so that mail can be put into them before any login. */
+static int make_mailboxes(const struct dev *dev)
+{
+	for (size_t i = 0; i < dev->arguments->flag_count; i++) {
+		char user[POP3_USER_MAX + 1];
+		struct maildrop_path path;
+		if (strcmp(dev->arguments->flags[i].flag->name, "user") != 0)
+			continue;
+		const char *value = dev->arguments->flags[i].value;
+		int length = (int)strcspn(value, ":");
+		if (snprintf(user, sizeof user, "%.*s", length, value) != length ||
+		    length > POP3_USER_MAX || make_mailbox(dev, user, &path) != POP3_OK)
+			return message(EX_CANTCREAT, "--user: cannot make a mailbox for %s", user);
+	}
+	return 0;
 }
 
 /* ---- Serving ---- */
@@ -131,7 +159,9 @@ static int start(struct dev *dev)
 	code = make_server(dev);
 	if (code == 0)
 		code = dev_drop_root(dev, given);
-	return code == 0 ? dev_make_folder(dev, given) : code;
+	if (code == 0)
+		code = dev_make_folder(dev, given);
+	return code == 0 ? make_mailboxes(dev) : code;
 }
 
 /* In the order that serve.c explains. */
@@ -174,8 +204,8 @@ const struct command command_dev = {
 	.usage = "[DIR] [--listen ADDR]... [--user NAME:PASSWORD]... [--ephemeral] [--json] "
 		 "[--exit-with-parent] [--exit-with-stdin]",
 	.help = "A mail drop for development, on loopback, by default at a free port",
-	.more = "Mailboxes are DIR/<user>/Maildir, made on demand; without DIR in a temporary "
-		"folder.\n"
+	.more = "Mailboxes are DIR/<user>/Maildir, made on demand (those of --user at the start);\n"
+		"without DIR in a temporary folder.\n"
 		"The configuration file is not read.\n",
 	.settings = OPTION_DEV,
 	.flags = flags,

@@ -134,7 +134,7 @@ class Deliver(TestCase):
         self.place.start()
         self.addCleanup(self.judge, self.place)
         client = self.client(self.place, login="alice")
-        self.assertEqual("+OK 3 48", client.ok("STAT"))
+        self.assertEqual("+OK 3 42", client.ok("STAT"))
         for number in range(3):
             self.assertEqual(b"Subject: %d\r\n\r\n" % number,
                              client.multiline(f"RETR {number + 1}")[1])

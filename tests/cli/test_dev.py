@@ -8,7 +8,7 @@ import sys
 
 from support import messages
 from support.case import TestCase
-from support.server import ROOT, command, environment
+from support.server import ROOT, command, environment, own
 from support.wire import GUARD, Client
 
 
@@ -31,6 +31,7 @@ class Dev(TestCase):
         server = self.dev(folder)
         box = messages.make_maildir(os.path.join(folder, "alice"))
         messages.plant(box, [b"Subject: a\n\na\n"])
+        own(os.path.join(folder, "alice"))
         client = self.client(server)
         client.login("alice", "x")
         self.assertEqual("+OK 1 17", client.ok("STAT"))
@@ -55,6 +56,7 @@ class Dev(TestCase):
         parent = self.temporary()
         folder = os.path.join(parent, "drop")
         os.mkdir(folder)
+        own(folder)
         server = self.dev(folder)
         server.expect_log(".")
         for user in ("../escaped", "..", ".", "/tmp/escaped", "a/b", "", ".hidden"):
@@ -87,6 +89,7 @@ class Dev(TestCase):
         folder = json.loads(server.ready[0])["maildir"]
         self.assertTrue(os.path.isdir(folder))
         messages.plant(messages.make_maildir(os.path.join(folder, "alice")), [b"a\n"])
+        own(os.path.join(folder, "alice"))
         client = self.client(server)
         client.login("alice", "x")
         self.assertEqual("+OK 1 3", client.ok("STAT"))

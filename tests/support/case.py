@@ -68,7 +68,7 @@ class TestCase(unittest.TestCase):
         text = (done.stdout + done.stderr).decode("utf-8", "replace")
         codes = code if isinstance(code, (tuple, set)) else (code,)
         self.assertIn(done.returncode, codes, text)
-        for pattern in patterns:
+        for pattern in filter(None, patterns):
             self.assertRegex(text, pattern)
         return text
 

@@ -235,6 +235,10 @@ static void reload_sees_what_has_changed(void)
 	CU_ASSERT_TRUE(options_same(&one, &two, option_find("passwd")));
 	CU_ASSERT_FALSE(options_same(&one, &two, option_find("user")));
 	CU_ASSERT_FALSE(options_same(&one, &two, option_find("idle_timeout")));
+	options_fini(&two);
+	CU_ASSERT_EQUAL(parse(&two, &heard, "listen = :1, :2, :3\n"), 0);
+	CU_ASSERT_FALSE(options_same(&one, &two, option_find("listen")));
+	CU_ASSERT_FALSE(options_same(&two, &one, option_find("listen")));
 	options_fini(&one);
 	options_fini(&two);
 }
