@@ -170,22 +170,23 @@ static bool is_handled(struct pop3_session *s, const char *verb, const char *arg
 	return session_ask(s, EVENT_COMMAND, &event.event, on_command);
 }
 
-static bool is_secret(const char *verb)
+/* Before the login a verb that nobody knows may be a slip around a password, like " PASS". */
+static bool is_secret(struct pop3_session *s, const char *verb)
 {
 	for (size_t i = 0; i < sizeof secret_verbs / sizeof *secret_verbs; i++) {
 		if (strcmp(verb, secret_verbs[i]) == 0)
 			return true;
 	}
-	return false;
+	return s->state == POP3_AUTHORIZATION && find(s, verb) == NULL;
 }
 
-static void log_received(const struct pop3_session *s, const char *verb, const char *arguments)
+static void log_received(struct pop3_session *s, const char *verb, const char *arguments)
 {
 	if (!s->settings->options.debug)
 		return;
 	if (arguments == NULL)
 		arguments = "";
-	else if (is_secret(verb))
+	else if (is_secret(s, verb))
 		arguments = "(hidden)";
 	LOG(&s->settings->log, POP3_LOG_DEBUG, "received", LOG_NUMBER("session", s->id),
 	    LOG_TEXT("verb", verb), LOG_TEXT("arguments", arguments));

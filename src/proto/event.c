@@ -62,7 +62,7 @@ static bool lists_verb(const char *verbs, const char *verb)
 static bool call_command(const struct pop3_handlers *h, void *event, void *data)
 {
 	struct pop3_command *command = event;
-	if (h->size < sizeof *h || h->command == NULL)
+	if (h->size < offsetof(struct pop3_handlers, verbs) + sizeof h->verbs || h->command == NULL)
 		return false;
 	if (command == NULL)
 		return true;
