@@ -61,6 +61,38 @@ static int deliver_to_user(const char *user, uid_t mail_user, const struct optio
 	return code;
 }
 
+static enum option_source source_of(const struct options *options, const char *key)
+{
+	return options->source[option_find(key) - option_rows];
+}
+
+/*
+ * With --maildir and no passwd file, neither named nor at the usual place, the folder is a mail
+ * drop as `dev` serves it: every name that can be part of a path is a user.
+ */
+static bool is_mail_drop(const struct options *options)
+{
+	return source_of(options, "maildir") == OPTION_FLAG &&
+	       source_of(options, "passwd") == OPTION_DEFAULT &&
+	       access(options->passwd, F_OK) != 0 && errno == ENOENT;
+}
+
+static int find_account(const struct options *options, struct account *account)
+{
+	if (geteuid() == 0 && options->user == NULL && is_mail_drop(options))
+		return process_owner(options->maildir, account);
+	return process_account(options, account);
+}
+
+static int deliver_to_name(const char *user, uid_t mail_user, const struct options *options)
+{
+	const struct passwd_entry entry = {.user = user};
+	struct maildrop_path path;
+	const char *wrong = maildrop_path_find(&entry, options->maildir, mail_user, &path);
+	return wrong == NULL ? deliver(&path, user, options)
+			     : message(EX_NOUSER, "user %.100s: %s", user, wrong);
+}
+
 static int run(const struct arguments *arguments)
 {
 	struct options options;
@@ -70,11 +102,16 @@ static int run(const struct arguments *arguments)
 	if (code != 0)
 		return code == EX_USAGE ? code : EX_TEMPFAIL;
 	process_prepare();
-	code = process_account(&options, &account);
+	code = find_account(&options, &account);
 	if (code == 0)
 		code = process_drop(&account);
-	code = code == 0 ? deliver_to_user(arguments->words[0], account.uid, &options)
-			 : EX_TEMPFAIL;
+	const char *user = arguments->words[0];
+	if (code != 0)
+		code = EX_TEMPFAIL;
+	else if (is_mail_drop(&options))
+		code = deliver_to_name(user, account.uid, &options);
+	else
+		code = deliver_to_user(user, account.uid, &options);
 	options_fini(&options);
 	return code;
 }

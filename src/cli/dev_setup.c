@@ -19,7 +19,6 @@
 int dev_drop_root(const struct dev *dev, const char *given)
 {
 	struct account account;
-	struct stat info;
 
 	if (geteuid() != 0)
 		return 0;
@@ -28,16 +27,8 @@ int dev_drop_root(const struct dev *dev, const char *given)
 			return message(EX_OSERR, "there is no account nobody to serve as");
 		return process_drop(&account);
 	}
-	if (stat(dev->folder, &info) != 0)
-		return message(EX_NOINPUT, "%s: %s", dev->folder, strerror(errno));
-	if (info.st_uid == 0)
-		return message(EX_CONFIG,
-			       "refusing to run as root: %s belongs to root; it is "
-			       "served as its owner",
-			       dev->folder);
-	if (account_of(info.st_uid, info.st_gid, &account) != 0)
-		return message(EX_OSERR, "cannot look up uid %u", (unsigned)info.st_uid);
-	return process_drop(&account);
+	int code = process_owner(dev->folder, &account);
+	return code == 0 ? process_drop(&account) : code;
 }
 
 static int find_folder(struct dev *dev, const char *given)

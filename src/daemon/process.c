@@ -77,6 +77,21 @@ int process_account(const struct options *options, struct account *account)
 	return 0;
 }
 
+int process_owner(const char *folder, struct account *account)
+{
+	struct stat info;
+	if (stat(folder, &info) != 0)
+		return message(EX_NOINPUT, "%s: %s", folder, strerror(errno));
+	if (info.st_uid == 0)
+		return message(EX_CONFIG,
+			       "refusing to run as root: %s belongs to root; it is served as its "
+			       "owner",
+			       folder);
+	if (account_of(info.st_uid, info.st_gid, account) != 0)
+		return message(EX_OSERR, "cannot look up uid %u", (unsigned)info.st_uid);
+	return 0;
+}
+
 int process_drop(const struct account *account)
 {
 	if (geteuid() != 0)

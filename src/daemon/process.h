@@ -13,6 +13,9 @@ void process_prepare(void);
  * our own, and `user` may only say the same. 0, or a sysexits code after a message.
  */
 int process_account(const struct options *, struct account *account);
+/* As whom a folder's mail is served when nothing says otherwise: its owner, who must not be root.
+ * 0, or a sysexits code after a message. */
+int process_owner(const char *folder, struct account *account);
 /* As root become the account, else nothing. 0, or a sysexits code after a message. */
 int process_drop(const struct account *);
 
