@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the Python tests of the folders (or files) given and reports one line a test.
 
-usage: run.py [--stage NAME] [--list] [-v] FOLDER|FILE... [FILTER...]
+usage: run.py [--stage NAME] [--list] [--failfast] [-v] FOLDER|FILE... [FILTER...]
 
 An argument that is neither a folder nor a file filters: only tests whose name contains one of the
 filters run. Results are appended to the file named by POP3_RESULTS, one line a test:
@@ -78,6 +78,8 @@ class Results(unittest.TestResult):
 
     def record(self, test, outcome, text):
         self.counts[outcome] += 1
+        if outcome == "fail" and self.failfast:
+            self.stop()
         name = plain_name(test)
         cases = getattr(test, "cases", None) or 1
         if outcome == "fail":
@@ -119,6 +121,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--stage", help="stage name in the results (default: the first folder)")
     parser.add_argument("--list", action="store_true", help="print the names and stop")
+    parser.add_argument("--failfast", action="store_true", help="stop at the first failure")
     parser.add_argument("-v", "--verbose", action="store_true", help="a line for passed tests too")
     parser.add_argument("what", nargs="+", help="folders, files, and name filters")
     return parser.parse_args()
@@ -143,6 +146,7 @@ def main():
         return 1
     stage = args.stage or os.path.basename(folder_of(paths[0]))
     results = Results(stage, args.verbose)
+    results.failfast = args.failfast
     unittest.TestSuite(tests).run(results)
     print("{ok} passed, {fail} failed, {skip} skipped".format(**results.counts), flush=True)
     return 1 if results.counts["fail"] or not sum(results.counts.values()) else 0
