@@ -54,6 +54,20 @@ class Deliver(TestCase):
         match = re.fullmatch(r"\d{10,}\.[^,:/]+\.[^,:/]+,S=32,W=37", name)
         self.assertTrue(match, name)
 
+    def test_folder_without_a_passwd_file_takes_mail_for_every_path_safe_name(self):
+        if os.path.exists("/etc/pop3-emitter/passwd"):
+            self.fail("/etc/pop3-emitter/passwd exists: this machine has users of its own")
+        folder = self.temporary()
+        for user in ("alice", "bob@example.org"):
+            done = run("deliver", "--maildir", folder, user, stdin=MESSAGE)
+            self.assert_exit(done, 0)
+            new = os.path.join(folder, user, "Maildir", "new")
+            (name,) = os.listdir(new)
+            self.assertEqual(os.stat(folder).st_uid, os.stat(os.path.join(new, name)).st_uid)
+        for user in ("../alice", ".hidden", "a/b", ""):
+            self.assert_exit(run("deliver", "--maildir", folder, user, stdin=MESSAGE), NOUSER)
+        self.assertEqual(["alice", "bob@example.org"], sorted(os.listdir(folder)))
+
     def test_delivered_file_belongs_to_the_mail_user(self):
         self.deliver()
         folder = os.path.join(self.place.box(), "new")
