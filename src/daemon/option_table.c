@@ -9,6 +9,8 @@
 
 /* A week: a timeout above is a mistake, and in milliseconds it still fits 32 bits. */
 #define SECONDS_MAX 604800u
+/* A client that mistyped must not give up meanwhile. */
+#define DELAY_MAX 30u
 /* Threads: more only wait for the same disk or the same cores. */
 #define WORKERS_MAX 64u
 /* Logins that wait for a crypt worker. */
@@ -71,6 +73,8 @@ const struct option_row option_rows[OPTION_COUNT] = {
 		"for the disk or the password check")},
 	{NUMBER(drain_timeout, "10", 0, SECONDS_MAX, "SECONDS", RUNS,
 		"for transfers under way at SIGTERM")},
+	{NUMBER(failure_delay, "2", 0, DELAY_MAX, "SECONDS", LIVE,
+		"from a wrong password to its answer, not on loopback")},
 	{NUMBER(store_workers, "4", 1, WORKERS_MAX, "COUNT", RUNS,
 		"threads that read maildrops"), .restart = true},
 	{NUMBER(crypt_workers, "2", 1, WORKERS_MAX, "COUNT", LIVE,

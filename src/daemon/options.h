@@ -37,7 +37,7 @@ struct option_list {
 };
 
 enum {
-	OPTION_COUNT = 26, /* rows of the table */
+	OPTION_COUNT = 27, /* rows of the table */
 };
 
 /* All settings as values. Texts are NULL where nothing is set and there is no default. */
@@ -48,7 +48,8 @@ struct options {
 	uint32_t max_connections, max_connections_per_address, max_connections_per_user;
 	bool limits_on_loopback;
 	/* Seconds. */
-	uint32_t login_timeout, idle_timeout, write_timeout, answer_timeout, drain_timeout;
+	uint32_t login_timeout, idle_timeout, write_timeout, answer_timeout, drain_timeout,
+		failure_delay;
 	uint32_t store_workers, crypt_workers, crypt_queue;
 	uint32_t log;        /* enum option_log */
 	uint32_t log_format; /* enum option_format */

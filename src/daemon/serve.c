@@ -43,6 +43,14 @@ struct daemon {
 
 /* ---- What follows from settings ---- */
 
+/* Milliseconds; shorter than the library waits for an answer. */
+static uint32_t failure_delay(const struct options *options)
+{
+	uint32_t longest = options->answer_timeout * 1000 / 2;
+	uint32_t wanted = options->failure_delay * 1000;
+	return wanted < longest ? wanted : longest;
+}
+
 static struct auth_settings auth_settings(const struct daemon *d, const struct options *options)
 {
 	return (struct auth_settings){
@@ -50,6 +58,8 @@ static struct auth_settings auth_settings(const struct daemon *d, const struct o
 		.maildir_root = d->started.maildir,
 		.mail_user = d->account.uid,
 		.strip_domain = options->strip_domain,
+		.delay_on_loopback = options->limits_on_loopback,
+		.failure_delay = failure_delay(options),
 	};
 }
 

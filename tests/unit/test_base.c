@@ -80,7 +80,7 @@ static void buffer_keeps_order_and_its_maximum(void)
 static void tally_counts_each_name_alone(void)
 {
 	struct tally t = {0};
-	char name[8];
+	char name[16];
 	for (int round = 0; round < 2; round++) {
 		for (int i = 0; i < 500; i++) {
 			snprintf(name, sizeof name, "u%d", i);
