@@ -337,7 +337,7 @@ static struct deferral *defer_to(struct hand_over *h, struct port *port, struct 
 static void abandon_and_answer_may_race(void)
 {
 	const unsigned long rounds = test_setting("POP3_RACES", 3000);
-	struct hand_over h = {0};
+	struct hand_over h = {.stop = false};
 	struct port *port;
 	pthread_t thread;
 	unsigned long answered = 0;
@@ -368,7 +368,7 @@ static void abandon_and_answer_may_race(void)
 static void the_end_of_the_port_and_an_answer_may_race(void)
 {
 	const unsigned long rounds = test_setting("POP3_RACES", 3000);
-	struct hand_over h = {0};
+	struct hand_over h = {.stop = false};
 	pthread_t thread;
 	things = 0;
 	copies = 0;

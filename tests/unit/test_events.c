@@ -168,7 +168,7 @@ static void give_one_id_of_a_block(struct pop3_uidl *e, void *data)
 {
 	static const uint32_t offsets[] = {3};
 	(void)data;
-	pop3_answer_uidl_block(e, "abc\0def" + 1, offsets, 1, count_release, NULL);
+	pop3_answer_uidl_block(e, &"abc\0def"[1], offsets, 1, count_release, NULL);
 }
 
 static void a_block_for_one_message_is_released_at_once(void)
