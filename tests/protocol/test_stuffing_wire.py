@@ -101,6 +101,8 @@ class Boundaries(TestCase):
                 filler = b"h" * (size + delta - len(header))
                 body.append(header + filler + b"\n\n.first\nsecond\n")
                 body.append(header + filler + b"\r\n\r\n.\r\n..\r\n")
+                # Two CRs are not a blank line, even with the boundary between them.
+                body.append(header + filler + b"\n\r\r\nheader\n\n.first\nsecond\n")
                 body.append(header + b"\n" + b"b" * (size + delta - 12) + b"\n.\n\n.third")
             with self.subTest(size=size):
                 self.check(server, body, tops=(0, 1, 2, 3))
@@ -136,6 +138,6 @@ class Boundaries(TestCase):
                      min(len(expected), len(received)))
         start = max(0, place - 40)
         status = expected.rfind(b"+OK ", 0, place)
-        self.fail(f"{len(received)} octets instead of {len(expected)}; first difference at {place}, "
+        self.fail(f"{len(received)} octets instead of {len(expected)}; difference at {place}, "
                   f"in {expected[status:status + 20]!r}\nexpected …{expected[start:place + 40]!r}\n"
                   f"received …{received[start:place + 40]!r}")
