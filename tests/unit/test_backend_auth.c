@@ -134,6 +134,11 @@ static void apop_works_with_plain_secrets_alone(void)
 	/* MD5 of "<sea@wonderland>wonderland": alice's password, but only its hash is known. */
 	client_says(&client, "APOP alice 4e80532710359648d07a73121f94af9c\r\n", DENIED);
 	stage_expect_log(&stage, "method=APOP", "the method needs a {PLAIN} secret");
+	/* MD5 of the challenge and nothing: no hash may stand for an empty secret. */
+	client_says(&client, "APOP alice c9bb8b99a1784d5776e46249cede70ed\r\n", DENIED);
+	stage_expect_log(&stage, "method=APOP", "the method needs a {PLAIN} secret");
+	client_says(&client, "APOP nobody c9bb8b99a1784d5776e46249cede70ed\r\n", DENIED);
+	stage_expect_log(&stage, "method=APOP", "no such user");
 	client_says(&client, "APOP nobody 4e80532710359648d07a73121f94af9c\r\n", DENIED);
 	stage_expect_log(&stage, "method=APOP", "no such user");
 	client_says(&client, "APOP eve 17b1cbb6da6cdb8ec229e5cdf2f7cfae\r\n", DENIED);

@@ -25,6 +25,15 @@ static void begin(struct stage *stage)
 	begin_with(stage);
 }
 
+/* Another program moves message 2: it must be found again, which only a worker does. */
+static void move_message(struct stage *stage)
+{
+	char from[256], to[256];
+	snprintf(from, sizeof from, "%s/alice/Maildir/new/2.b", stage->maildir);
+	snprintf(to, sizeof to, "%s/alice/Maildir/cur/2.b:2,S", stage->maildir);
+	CU_ASSERT_EQUAL(rename(from, to), 0);
+}
+
 static void session_reads_lists_and_deletes(void)
 {
 	struct stage stage;
@@ -189,6 +198,19 @@ static void vanished_message_is_no_such_message_and_counts_as_gone(void)
 	stage_fini(&stage);
 }
 
+static void message_that_another_program_moved_is_still_read(void)
+{
+	struct stage stage;
+	struct client client;
+	begin(&stage);
+	client_init(&client, &stage, true);
+	client_logs_in(&client, "alice", "wonderland");
+	move_message(&stage);
+	client_says(&client, "RETR 2\r\n", "+OK 19 octets\r\nA: b\r\n\r\n..dot\r\nend\r\n.\r\n");
+	client_fini(&client);
+	stage_fini(&stage);
+}
+
 static void retrieved_messages_become_seen_only_where_that_is_set(void)
 {
 	for (int seen = 0; seen < 2; seen++) {
@@ -265,6 +287,7 @@ static void client_that_leaves_during_retrieve_leaves_no_lock(void)
 	begin(&stage);
 	client_init(&client, &stage, true);
 	client_logs_in(&client, "alice", "wonderland");
+	move_message(&stage);
 	gate_close(&gate, stage.disk);
 	client_send(&client, "RETR 2\r\n");
 	client_fini(&client);
@@ -293,6 +316,8 @@ static void server_may_go_while_maildrops_are_opened_read_and_committed(void)
 				client_logs_in(&client, "alice", "wonderland");
 			if (step == 2)
 				client_says(&client, "DELE 1\r\n", "+OK message deleted\r\n");
+			if (step == 1)
+				move_message(&stage);
 			gate_close(&gate, stage.disk);
 			client_send(&client, steps[step]);
 			client_fini(&client);
@@ -344,6 +369,7 @@ static void hanging_disk_delays_one_message_and_deletes_nothing_unasked(void)
 	client_init(&client, &stage, true);
 	client_logs_in(&client, "alice", "wonderland");
 	client_says(&client, "DELE 1\r\n", "+OK message deleted\r\n");
+	move_message(&stage);
 	gate_close(&gate, stage.disk);
 	client_send(&client, "RETR 2\r\n");
 	pop3_session_tick(client.session, clock_now() + 2000);
@@ -405,6 +431,7 @@ static const struct test tests[] = {
 	TEST(user_without_a_folder_has_an_empty_maildrop),
 	TEST(missing_maildir_root_is_temporary),
 	TEST(vanished_message_is_no_such_message_and_counts_as_gone),
+	TEST(message_that_another_program_moved_is_still_read),
 	TEST(retrieved_messages_become_seen_only_where_that_is_set),
 	TEST(dropped_client_marks_nothing_as_seen),
 	TEST(client_that_leaves_during_open_leaves_no_lock),
