@@ -4,6 +4,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -417,6 +420,77 @@ static void an_answer_after_the_server_is_gone_is_cancelled_and_released(void)
 	CU_ASSERT_FALSE(is_open(descriptor));
 }
 
+/* ---- A thread answers while the session ends ---- */
+
+struct opener {
+	_Atomic(struct pop3_open *) event;
+	atomic_bool stop;
+	unsigned long accepted; /* answers that somebody waited for */
+};
+
+static void *open_at_once(void *data)
+{
+	struct opener *o = data;
+	while (!o->stop) {
+		struct pop3_open *e = atomic_exchange(&o->event, NULL);
+		if (e == NULL)
+			sched_yield();
+		else
+			o->accepted += pop3_answer_open(e, POP3_OK, NULL) == 0;
+	}
+	return NULL;
+}
+
+static void count_closed(struct pop3_closed *e, void *data)
+{
+	(void)data;
+	CU_ASSERT_STRING_EQUAL(e->user, "alice");
+	releases++;
+}
+
+/* How the session ends differs from round to round. */
+static void race(struct peer *p, struct opener *o, unsigned long round)
+{
+	static const char login[] = "USER alice\r\nPASS secret\r\n";
+	p->session = session_new(&p->context, &p->info, -1, NULL, p->now);
+	pop3_session_feed(p->session, login, sizeof login - 1, p->now);
+	atomic_store(&o->event, peer_take(p, EVENT_OPEN));
+	for (volatile unsigned long k = 0; k < round % 100; k++)
+		;
+	if (round % 3 == 0)
+		pop3_session_end(p->session, POP3_REASON_LOST, p->now);
+	while (round % 3 != 1 && !pop3_session_wants(p->session).finished &&
+	       session_is_secret(p->session)) {
+		sched_yield();
+		context_collect(&p->context, p->now);
+	}
+	free_session(p);
+	while (atomic_load(&o->event) != NULL)
+		sched_yield();
+}
+
+static void an_open_answered_in_a_race_is_closed_exactly_if_it_was_accepted(void)
+{
+	const unsigned long rounds = test_setting("POP3_RACES", 3000);
+	struct opener o = {.accepted = 0};
+	struct peer p;
+	pthread_t thread;
+	peer_init(&p);
+	p.hold[EVENT_OPEN] = true;
+	p.handlers.closed = count_closed;
+	peer_serve(&p);
+	releases = 0;
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, open_at_once, &o), 0);
+	for (unsigned long i = 0; i < rounds; i++)
+		race(&p, &o, i);
+	o.stop = true;
+	pthread_join(thread, NULL);
+	CU_ASSERT_EQUAL(releases, o.accepted);
+	CU_ASSERT(o.accepted >= rounds / 2);
+	peer_fini(&p);
+	test_count(rounds);
+}
+
 /* ---- Reading a file goes on ---- */
 
 /* A session that has given its window away for a read. */
@@ -536,6 +610,7 @@ static const struct test tests[] = {
 	TEST(a_freed_session_closes_an_open_that_has_just_been_answered),
 	TEST(a_freed_session_is_closed_at_once),
 	TEST(an_answer_after_the_server_is_gone_is_cancelled_and_released),
+	TEST(an_open_answered_in_a_race_is_closed_exactly_if_it_was_accepted),
 	TEST(closed_waits_for_a_file_that_is_being_read),
 	TEST(a_session_may_be_freed_while_a_file_is_read),
 	TEST(a_user_has_at_most_so_many_sessions),
