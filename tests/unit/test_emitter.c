@@ -240,6 +240,14 @@ static void a_listener_detached_in_the_inner_emission_is_not_heard_in_the_outer(
 	CU_ASSERT_STRING_EQUAL(hear(&f.emitter), "aabb");
 	emitter_fini(&f.emitter);
 
+	/* The inner one takes away whose turn is next in the outer. */
+	set_up(&f);
+	f.ears[0].act = emit_again;
+	f.ears[1].act = detach_other;
+	f.ears[1].other = &f.ears[1];
+	CU_ASSERT_STRING_EQUAL(hear(&f.emitter), "aabcc");
+	emitter_fini(&f.emitter);
+
 	/* The inner one attaches d: it is too late for both. */
 	set_up(&f);
 	f.ears[2].act = emit_again;
