@@ -14,6 +14,8 @@
 
 /* Entries to begin with; a busy server asks for more. */
 #define ENTRIES 64
+/* Milliseconds until a turn that had no memory for all entries is tried again. */
+#define RETRY 100
 
 static volatile sig_atomic_t stops;   /* SIGTERM and SIGINT so far */
 static volatile sig_atomic_t reloads; /* SIGHUP since the last look */
@@ -58,7 +60,8 @@ struct entries {
 	sigset_t waiting; /* what is blocked while we wait: not our signals */
 };
 
-static int gather(const struct drive *drive, struct entries *e)
+/* Without memory for all entries those that fit are served, and it is tried again soon. */
+static void gather(const struct drive *drive, struct entries *e)
 {
 	for (;;) {
 		size_t room = e->size - DRIVE_WATCHES;
@@ -67,14 +70,17 @@ static int gather(const struct drive *drive, struct entries *e)
 			break;
 		size_t size = e->count + e->count / 2 + DRIVE_WATCHES;
 		struct pollfd *items = realloc(e->items, size * sizeof *items);
-		if (items == NULL)
-			return -ENOMEM;
+		if (items == NULL) {
+			e->count = room;
+			if (e->timeout < 0 || e->timeout > RETRY)
+				e->timeout = RETRY;
+			break;
+		}
 		e->items = items;
 		e->size = size;
 	}
 	for (size_t i = 0; i < drive->watch_count; i++)
 		e->items[e->count + i] = (struct pollfd){.fd = drive->watches[i], .events = POLLIN};
-	return 0;
 }
 
 static int wait_for(struct entries *e, size_t watches)
@@ -148,9 +154,8 @@ int drive_run(struct drive *drive)
 	sigdelset(&e.waiting, SIGINT);
 	sigdelset(&e.waiting, SIGHUP);
 	while (result == 0 && !pop3_server_stopped(drive->server)) {
-		result = gather(drive, &e);
-		if (result == 0)
-			result = wait_for(&e, drive->watch_count);
+		gather(drive, &e);
+		result = wait_for(&e, drive->watch_count);
 		if (result != 0)
 			break;
 		pop3_server_dispatch(drive->server, e.items, e.count);

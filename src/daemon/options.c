@@ -72,6 +72,8 @@ static const char *set_choice(const struct option_row *row, uint32_t *value, con
 	return wrong;
 }
 
+const char options_no_memory[] = "out of memory";
+
 static const char *set_text(const struct option_row *row, char **value, const char *text)
 {
 	if (*text == '\0')
@@ -84,7 +86,7 @@ static const char *set_text(const struct option_row *row, char **value, const ch
 	}
 	char *copy = strdup(text);
 	if (copy == NULL)
-		return "out of memory";
+		return options_no_memory;
 	free(*value);
 	*value = copy;
 	return NULL;
@@ -103,7 +105,7 @@ static const char *list_add(struct option_list *list, const char *text, size_t l
 		return "holds too many addresses";
 	char *item = strndup(text, length);
 	if (item == NULL)
-		return "out of memory";
+		return options_no_memory;
 	if (address_kind(item) == ADDRESS_NONE) {
 		free(item);
 		return "must be HOST:PORT with a numeric host, :PORT or unix:/PATH";

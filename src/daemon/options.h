@@ -144,6 +144,9 @@ unsigned options_parse(struct options *, const char *name, const char *text, siz
 const char *options_set(struct options *, const struct option_row *, enum option_source,
 			const char *value);
 
+/* What options_set() returns when there is no memory: the one phrase that is nobody's mistake. */
+extern const char options_no_memory[];
+
 /* Have both the same value for the row? */
 bool options_same(const struct options *, const struct options *, const struct option_row *);
 

@@ -24,6 +24,7 @@
 struct problems {
 	const struct option_report *report;
 	unsigned count;
+	bool no_memory; /* one of them is that */
 };
 
 /* A file being parsed. */
@@ -35,6 +36,13 @@ struct parse {
 	unsigned line;          /* that was read last, 1-based */
 	bool open;              /* it has something on it that nobody has understood yet */
 };
+
+/* What options_set() says, noted if it is no mistake of the user's. */
+static const char *noted(struct problems *problems, const char *wrong)
+{
+	problems->no_memory |= wrong == options_no_memory;
+	return wrong;
+}
 
 static void clean(char *text)
 {
@@ -139,7 +147,7 @@ static int take_pair(void *data, const char *section, const char *name, const ch
 		line_problem(p, "unknown key: %s", name);
 		return 1;
 	}
-	const char *wrong = options_set(p->options, row, OPTION_FILE, value);
+	const char *wrong = noted(p->problems, options_set(p->options, row, OPTION_FILE, value));
 	if (wrong != NULL)
 		line_problem(p, "%s: " VALUE " %s", row->key, value, wrong);
 	return 1;
@@ -159,7 +167,7 @@ static void parse(struct options *options, const char *name, const char *text, s
 	int result = ini_parse_stream(read_line, &p, take_pair, &p);
 	close_line(&p);
 	if (result < 0)
-		report(problems, name, 0, "out of memory");
+		report(problems, name, 0, "%s", noted(problems, options_no_memory));
 }
 
 unsigned options_parse(struct options *options, const char *name, const char *text, size_t length,
@@ -200,6 +208,7 @@ static void load_file(struct options *options, const struct option_input *input,
 		parse(options, input->file, text, (size_t)length, problems);
 	else if (length != -ENOENT || !input->optional)
 		report(problems, input->file, 0, "%s", strerror((int)-length));
+	problems->no_memory |= text == NULL;
 	free(text);
 }
 
@@ -235,7 +244,8 @@ static void load_environment(struct options *options, char *const *environment,
 		const struct option_row *row = find_variable(rest, (size_t)(equals - rest));
 		const char *wrong = NULL;
 		if (row != NULL)
-			wrong = options_set(options, row, OPTION_ENVIRONMENT, equals + 1);
+			wrong = noted(problems,
+				      options_set(options, row, OPTION_ENVIRONMENT, equals + 1));
 		if (row == NULL)
 			report(problems, name, 0, "unknown setting");
 		else if (wrong != NULL)
@@ -248,7 +258,8 @@ static void load_flags(struct options *options, const struct option_input *input
 {
 	for (size_t i = 0; i < input->flag_count; i++) {
 		const struct option_flag *flag = &input->flags[i];
-		const char *wrong = options_set(options, flag->row, OPTION_FLAG, flag->value);
+		const char *wrong =
+			noted(problems, options_set(options, flag->row, OPTION_FLAG, flag->value));
 		if (wrong == NULL)
 			continue;
 		char name[64];
@@ -278,6 +289,8 @@ int options_load(const struct option_input *input, const struct option_report *h
 	load_flags(&loaded, input, &problems);
 	if (problems.count > 0) {
 		options_fini(&loaded);
+		if (problems.no_memory)
+			return EX_OSERR;
 		return elsewhere > 0 ? EX_CONFIG : EX_USAGE;
 	}
 	*options = loaded;
