@@ -268,6 +268,20 @@ static void a_client_that_leaves_while_open_is_pending_is_closed_after_the_answe
 	test_count(3);
 }
 
+static void nothing_is_opened_for_a_client_that_has_left(void)
+{
+	struct peer p;
+	hold(&p, EVENT_AUTHENTICATE, EVENT_KINDS);
+	peer_send(&p, "USER alice\nPASS secret");
+	CU_ASSERT(peer_got(&p, "+OK send PASS"));
+	pop3_session_end(p.session, POP3_REASON_LOST, p.now);
+	CU_ASSERT_FALSE(pop3_session_wants(p.session).finished);
+	peer_answer(&p, EVENT_AUTHENTICATE);
+	CU_ASSERT(peer_is_closed(&p));
+	CU_ASSERT(peer_heard(&p, "authenticate PASS alice secret"));
+	peer_fini(&p);
+}
+
 static void a_refused_open_has_no_closed_when_the_client_has_left(void)
 {
 	struct peer p;
@@ -601,6 +615,7 @@ static const struct test tests[] = {
 	TEST(a_late_open_is_closed_once_with_its_user),
 	TEST(a_late_refusal_to_open_is_not_closed),
 	TEST(a_client_that_leaves_while_open_is_pending_is_closed_after_the_answer),
+	TEST(nothing_is_opened_for_a_client_that_has_left),
 	TEST(a_refused_open_has_no_closed_when_the_client_has_left),
 	TEST(an_open_that_nobody_answers_is_closed_too),
 	TEST(closed_waits_for_a_pending_quit),
