@@ -114,10 +114,12 @@ static bool reload_users(struct daemon *d, const struct options *options)
 	const struct auth_settings settings = auth_settings(d, options);
 	struct passwd_error error = {0};
 
-	if (auth_backend_reload(d->auth, &settings, &error) == 0)
+	int result = auth_backend_reload(d->auth, &settings, &error);
+	if (result == 0)
 		return true;
 	char place[PLACE_SIZE];
-	log_problem(passwd_place(options, &error, place), error.line, error.text, d);
+	log_problem(passwd_place(options, &error, place), error.line,
+		    result == -ENOMEM ? strerror(ENOMEM) : error.text, d);
 	return false;
 }
 
@@ -175,9 +177,12 @@ static int read_users(struct daemon *d)
 	const struct auth_settings settings = auth_settings(d, &d->started);
 	struct passwd_error error = {0};
 
-	if (auth_backend_new(&settings, d->crypt_workers, d->grants, &d->logger.sink, &error,
-			     &d->auth) == 0)
+	int result = auth_backend_new(&settings, d->crypt_workers, d->grants, &d->logger.sink,
+				      &error, &d->auth);
+	if (result == 0)
 		return 0;
+	if (result == -ENOMEM)
+		return message(EX_OSERR, "out of memory");
 	char place[PLACE_SIZE];
 	return message(EX_CONFIG, "%s: %s (read as user %s)",
 		       passwd_place(&d->started, &error, place), error.text, d->account.name);
