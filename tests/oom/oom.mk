@@ -3,17 +3,25 @@
 
 OOM_WRAPPED := malloc calloc realloc reallocarray free strdup strndup asprintf vasprintf realpath \
 	pthread_create
-OOM_SOURCES := $(wildcard tests/oom/*.c)
+OOM_SOURCES := $(filter-out tests/oom/hook.c,$(wildcard tests/oom/*.c))
 OOM_OBJECTS := $(OOM_SOURCES:%.c=$(BUILD)/%.o)
+# The program itself, with a hook that makes it fail.
+OOM_HOOK    := $(BUILD)/tests/oom/alloc.o $(BUILD)/tests/oom/hook.o
+OOM_LINK     = $(CC) $(ALL_LDFLAGS) $(OOM_WRAPPED:%=-Wl,--wrap=%) $^ -o $@ $(GNUTLS_LIBS) $(APP_LIBS)
 
 $(BUILD)/tests/oom/%.o: ALL_CFLAGS += -Itests
 
 $(BUILD)/oom-tests: $(OOM_OBJECTS) $(APP_OBJECTS) $(STATIC)
-	$(Q)$(CC) $(ALL_LDFLAGS) $(OOM_WRAPPED:%=-Wl,--wrap=%) $^ -o $@ $(GNUTLS_LIBS) $(APP_LIBS)
+	$(Q)$(OOM_LINK)
+
+$(BUILD)/oom-emitter: $(OOM_HOOK) $(CLI_OBJECTS) $(APP_OBJECTS) $(STATIC)
+	$(Q)$(OOM_LINK)
 
 .PHONY: check-oom
 check-oom:
-	+@$(SUBMAKE) BUILD=$(BUILD)/oom OPTIMIZE='-O1 -g' SANITIZE='$(ASAN)' $(BUILD)/oom/oom-tests
+	+@$(SUBMAKE) BUILD=$(BUILD)/oom OPTIMIZE='-O1 -g' SANITIZE='$(ASAN)' \
+		$(BUILD)/oom/oom-tests $(BUILD)/oom/oom-emitter
 	@$(BUILD)/oom/oom-tests
+	@POP3_EMITTER=$(abspath $(BUILD)/oom/oom-emitter) $(PYTHON) tests/run.py --stage oom tests/oom
 
--include $(OOM_OBJECTS:.o=.d)
+-include $(OOM_OBJECTS:.o=.d) $(BUILD)/tests/oom/hook.d
