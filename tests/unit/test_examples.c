@@ -324,6 +324,21 @@ static void a_custom_command_has_its_line_in_capa(void)
 	peer_dialog(own_verbs, turns, "authenticate PASS alice secret\nopen alice", "");
 }
 
+static void lines_of_a_custom_command_are_no_octets_of_messages(void)
+{
+	struct peer p;
+	peer_init(&p);
+	own_verbs(&p);
+	peer_connect(&p);
+	text_clear(&p.received);
+	peer_enter(&p);
+	peer_send(&p, "XLIST\nQUIT");
+	CU_ASSERT(peer_got(&p, "+OK some lines\n..first\nsecond\n.\n+OK bye"));
+	CU_ASSERT(peer_is_closed(&p));
+	CU_ASSERT(peer_heard(&p, "quit\nclosed alice quit messages 0 octets 0 deleted 0"));
+	peer_fini(&p);
+}
+
 static struct pop3_command *later;
 
 static void answer_later(struct pop3_command *e, void *data)
@@ -384,6 +399,7 @@ static const struct test tests[] = {
 	TEST(a_connected_listener_refuses_a_peer),
 	TEST(a_dele_handler_deletes_at_once),
 	TEST(a_custom_command_has_its_line_in_capa),
+	TEST(lines_of_a_custom_command_are_no_octets_of_messages),
 	TEST(a_custom_command_may_be_answered_later),
 	TEST(long_texts_of_a_listener_are_cut),
 	TEST_END,

@@ -542,6 +542,7 @@ static void dropped_connection_deletes_nothing(void)
 		/* A QUIT without its end is none. */
 		peer_send_octets(&p, "QUIT", 4);
 		pop3_session_end(p.session, reasons[i], p.now);
+		CU_ASSERT_FALSE(pop3_session_wants(p.session).read);
 		CU_ASSERT(peer_is_closed(&p));
 		CU_ASSERT(peer_heard(&p, heard[i]));
 		peer_fini(&p);
