@@ -37,6 +37,9 @@ static void set_connection_options(int descriptor)
 {
 	set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
 	set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
+#ifdef TCP_NOTSENT_LOWAT
+	set_option(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_MAX);
+#endif
 }
 
 static int open_socket(struct address *a)

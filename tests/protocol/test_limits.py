@@ -87,6 +87,19 @@ class Deadlines(TestCase):
         self.assert_log(r"event=closed\b.*reason=timeout", server)
         self.assertEqual(len(messages.files(server.box())), 2)
 
+    def test_client_that_reads_slowly_but_all_the_time_is_not_cut_off(self):
+        # By default a socket is writable again only when a third of its megabytes is free.
+        server = self.server("--write-timeout", "1")
+        server.plant([b"Subject: long\n\n" + (b"z" * 70 + b"\n") * 200000])
+        client = self.client(server, login="alice")
+        client.send(b"RETR 1\r\n")
+        taken = 0
+        while taken < 7_000_000:
+            octets = client.socket.recv(8192)
+            self.assertGreater(len(octets), 0, f"cut off after {taken} octets")
+            taken += len(octets)
+            time.sleep(0.01)
+
     def test_idle_timer_rests_while_a_reply_is_under_way(self):
         server = self.server("--idle-timeout", "1")
         text = b"Subject: long\n\n" + b"x" * (16 << 20)
