@@ -6,7 +6,7 @@ INSTALL ?= install
 INSTALL_LIBRARY := libpop3emitter.so.$(VERSION)
 INSTALL_LINKS   := $(SONAME) libpop3emitter.so
 INSTALL_MANUALS := $(wildcard etc/man/*.[1-9])
-INSTALL_UNITS   := $(wildcard etc/systemd/*.service etc/systemd/*.socket)
+INSTALL_UNITS   := $(wildcard etc/*.service)
 INSTALL_EXAMPLE := $(wildcard etc/pop3-emitter.conf)
 
 # $(call manual_path,etc/man/name.N): where that page goes.
