@@ -68,6 +68,20 @@ $(BUILD)/pop3-emitter.pc: src/pop3-emitter.pc.in Makefile
 $(PROGRAM): $(CLI_OBJECTS) $(APP_OBJECTS) $(STATIC)
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--as-needed $^ -o $@ $(GNUTLS_LIBS) $(APP_LIBS)
 
+# Targets, as `make help` prints them:
+## all              the library and the program (the default)
+## lib              the library alone
+## check            every test, in its short form; check-long: the full counts
+## check-unit       the unit tests; with check-asan, check-tsan, check-valgrind, check-oom,
+##                  check-coverage, check-faults: the same and more under that eye
+## fuzz             the fuzzers, FUZZ_RUNS executions each
+## lint             format, layers, headers, symbols, man pages
+## bench            comparison with Dovecot
+## install          into $(DESTDIR)$(PREFIX); uninstall removes the same
+## clean            remove $(BUILD)
+help:
+	@sed -n 's/^## /  /p' Makefile
+
 # The list of suites is made from the file names, so that adding a test file is enough.
 $(BUILD)/suites.inc: $(UNIT_SOURCES)
 	@mkdir -p $(@D)

@@ -1,7 +1,10 @@
 """What the program says about itself, and what it says to a command line that is wrong."""
 
+import re
+import subprocess
+
 from support.case import TestCase
-from support.server import run
+from support.server import ROOT, run
 
 SUBCOMMANDS = ("serve", "dev", "deliver", "passwd", "check")
 USAGE = 64
@@ -73,3 +76,15 @@ class Usage(TestCase):
         done = run("passwd", "-f", path, "add", "alice", "wonderland", stdin=b"other\n")
         text = self.assert_exit(done, USAGE)
         self.assertNotIn("wonderland", text)
+
+    def test_make_help_names_targets_that_exist(self):
+        done = subprocess.run(["make", "-s", "-C", ROOT, "help"], capture_output=True, text=True,
+                              check=True)
+        targets = re.findall(r"(?m)^  ([a-z-]+) {2}", done.stdout)
+        for target in ("all", "check", "fuzz", "lint", "bench", "install", "clean"):
+            self.assertIn(target, targets)
+        for target in targets:
+            made = subprocess.run(["make", "-n", "-C", ROOT, target], capture_output=True,
+                                  check=False)
+            self.assertEqual(0, made.returncode, target)
+            self.count()
