@@ -266,6 +266,14 @@ class Newcomer(TestCase):
         self.assertIn("PORT=", run.text(), "it says how to choose another")
         self.assertEqual([], os.listdir(place))
 
+    def test_port_that_is_none_is_refused_without_advice_to_take_the_next(self):
+        clone = self.clone("user", USER.pw_uid)
+        for port in ("99999", "100000", "pop3"):
+            run = self.start(clone, USER.pw_uid, {"PORT": port}, wait=False)
+            self.assertEqual(64, run.process.wait(BUILD_GUARD), run.text())
+            self.assertNotIn("PORT=", run.text())
+            self.count()
+
     def test_secrets_of_the_sample_users_are_yescrypt(self):
         clone = self.clone("user", USER.pw_uid)
         run = self.start(clone, USER.pw_uid)
