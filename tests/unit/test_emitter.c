@@ -124,6 +124,12 @@ static void emit_again(struct ear *ear)
 	emit(ear->emitter);
 }
 
+static void emit_again_then_detach_other(struct ear *ear)
+{
+	emit(ear->emitter);
+	detach_other(ear);
+}
+
 static void finish_emitter(struct ear *ear)
 {
 	emitter_fini(ear->emitter);
@@ -228,6 +234,7 @@ static void an_emission_may_contain_another(void)
 	check_words(0, emit_again, 0, "aabcbc", "abc");
 	check_words(1, emit_again, 1, "ababcc", "abc");
 	check_words(2, emit_again, 2, "abcabc", "abc");
+	check_words(0, emit_again_then_detach_other, 1, "aabcc", "ac");
 }
 
 static void a_listener_detached_in_the_inner_emission_is_not_heard_in_the_outer(void)

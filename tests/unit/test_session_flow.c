@@ -92,6 +92,7 @@ static void a_quiet_session_holds_no_block(void)
 	peer_login(&p);
 	CU_ASSERT_PTR_NULL(p.session->output.block);
 	CU_ASSERT_PTR_NULL(p.session->line.partial);
+	p.source = PEER_FROM_PULL;
 	peer_send(&p, "LIST\nRETR 1\nUIDL\nCAPA");
 	text_clear(&p.received);
 	CU_ASSERT_PTR_NULL(p.session->output.block);
