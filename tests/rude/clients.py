@@ -77,10 +77,18 @@ def deaf(port, count, roles):
 
 
 def slow(port, count, _roles):
+    """Each once a second, but not all in the same instant: nobody keeps them in step."""
     socks = [connect(port) for _ in range(count)]
     if not wait_for_greetings(socks):
         return None
-    return socks, lambda: sum(send(sock, b"N") or 0 for sock in socks), 1.0
+    turns = 100
+    turn = 0
+
+    def act():
+        nonlocal turn
+        turn += 1
+        return sum(send(sock, b"N") or 0 for sock in socks[turn % turns::turns])
+    return socks, act, 1 / turns
 
 
 def endless(port, count, _roles):

@@ -22,7 +22,7 @@ CONNECTIONS = int(os.environ.get("POP3_RUDE_CONNECTIONS", "5000"))
 SLOW = int(os.environ.get("POP3_RUDE_SLOW", "1000"))
 DEAF = 4         # each of another user: a maildrop has one session
 RATIO_MAX = 5.0  # NOOP p99 beside rude clients to that of the idle server
-ATTEMPTS = 3     # the machine is noisy; one attempt in which nothing else disturbed is enough
+ATTEMPTS = 4     # the machine is noisy; one attempt in which nothing else disturbed is enough
 SAMPLES_MIN = 500
 USERS = {name: "secret" for name in ["probe", *(f"deaf{i}" for i in range(DEAF))]}
 MESSAGE = b"Subject: Large\n\n" + b"a line of a large message, that nobody reads\n" * 100000
@@ -135,7 +135,7 @@ class RudeTest(TestCase):
         self.assertGreater(self.bear("deaf", DEAF), 1000)
 
     def test_clients_that_send_an_octet_a_second_cost_little(self):
-        self.assertGreaterEqual(self.bear("slow", SLOW), SLOW)
+        self.assertGreater(self.bear("slow", SLOW), SLOW * SECONDS / 2)
 
     def test_client_that_sends_a_gigabyte_without_a_line_end_costs_little(self):
         self.assertGreater(self.bear("endless", 1), 10 ** 6)
