@@ -1,9 +1,10 @@
 /*
  * A line is built on the stack of whoever logs and written at once, so lines of threads never mix.
- * What cannot be written is lost: a server does not stop because its log does.
+ * What cannot be written is lost, and counted: a server does not stop because its log does.
  */
 #include "daemon/logger.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
@@ -14,6 +15,8 @@
 #define MOMENT_SIZE 32
 /* Room for `"time":"…",` around the moment. */
 #define PREFIX_SIZE (MOMENT_SIZE + 16)
+/* How long a reader of the log may be behind before lines are lost; no line after that waits. */
+#define PATIENCE_MILLISECONDS 100
 
 static const char *moment_now(char text[MOMENT_SIZE])
 {
@@ -52,6 +55,33 @@ static void to_syslog(enum pop3_level level, const char *line)
 	syslog(LOG_MAIL | priorities[level], "%s", line);
 }
 
+/*
+ * Would a line be taken at once? Of a pipe or a terminal nobody may be reading; a pipe that says
+ * yes takes 4096 octets. Where threads log in the same instant one may still wait for the reader.
+ */
+static bool takes_a_line(const struct logger *logger)
+{
+	struct pollfd log = {.fd = STDERR_FILENO, .events = POLLOUT};
+	return poll(&log, 1, atomic_load(&logger->lost) > 0 ? 0 : PATIENCE_MILLISECONDS) != 0;
+}
+
+static void write_line(char *line, size_t length)
+{
+	line[length++] = '\n';
+	ssize_t written = write(STDERR_FILENO, line, length);
+	(void)written;
+}
+
+/* Lines were lost before this one. */
+static void write_loss(struct logger *logger, const char *time)
+{
+	const struct pop3_field lines = {.name = "lines",
+					 .number = atomic_exchange(&logger->lost, 0)};
+	const struct pop3_record loss = {POP3_LOG_WARNING, "log_lost", &lines, 1};
+	char line[LOG_LINE_SIZE + 1];
+	write_line(line, logger_line(atomic_load(&logger->format), time, &loss, line));
+}
+
 static void write_record(const struct pop3_record *record, void *data)
 {
 	struct logger *logger = data;
@@ -66,9 +96,13 @@ static void write_record(const struct pop3_record *record, void *data)
 		to_syslog(record->level, line);
 		return;
 	}
-	line[length++] = '\n';
-	ssize_t written = write(STDERR_FILENO, line, length);
-	(void)written;
+	if (!takes_a_line(logger)) {
+		atomic_fetch_add(&logger->lost, 1);
+		return;
+	}
+	if (atomic_load(&logger->lost) > 0)
+		write_loss(logger, time);
+	write_line(line, length);
 }
 
 void logger_configure(struct logger *logger, const struct options *options)
@@ -83,6 +117,7 @@ void logger_configure(struct logger *logger, const struct options *options)
 
 void logger_init(struct logger *logger, const struct options *options)
 {
+	atomic_store(&logger->lost, 0);
 	logger_configure(logger, options);
 	logger->sink = (struct log_sink){write_record, logger};
 }

@@ -1,6 +1,8 @@
 /*
  * Where log records go: stderr (one write(2) a line) or syslog (facility mail), as logfmt or JSON,
  * those of a level or above. Writing is safe from any thread, also while the settings change.
+ * A stderr whose reader is stuck costs 100 ms once, then lines: they are counted, and the count is
+ * logged (event=log_lost) when it reads again.
  */
 #ifndef POP3_DAEMON_LOGGER_H
 #define POP3_DAEMON_LOGGER_H
@@ -15,6 +17,7 @@ struct logger {
 	atomic_uint format; /* enum option_format */
 	atomic_uint level;  /* enum pop3_level: the least weighty that is written */
 	atomic_bool time;
+	atomic_ulong lost;    /* lines that stderr did not take, since the last that it took */
 	struct log_sink sink; /* hand this around */
 };
 

@@ -2,8 +2,11 @@
 
 import json
 import re
+import subprocess
 
 from support.case import TestCase
+from support.server import command, environment, parse_ready
+from support.wire import Client
 
 FIELDS = {"session", "event", "user", "peer", "messages", "octets", "deleted", "reason", "milliseconds"}
 SECRET = "Tr0ub4dor-x9"
@@ -116,3 +119,21 @@ class Log(TestCase):
         self.wait_until(lambda: sum("closed" in line for line in server.log_lines()) == 5)
         numbers = [int(logfmt(line)["session"]) for line in server.log_lines() if "closed" in line]
         self.assertEqual(5, len(set(numbers)))
+
+    def test_log_that_nobody_reads_does_not_stop_the_server(self):
+        server = subprocess.Popen(
+            command("dev", "--ephemeral", "--debug"), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), cwd="/")
+        self.addCleanup(server.communicate)
+        self.addCleanup(server.terminate)
+        client = Client(parse_ready(server.stdout.readline().decode().strip()))
+        self.addCleanup(client.close)
+        for _ in range(1000):  # some 400 KB of log: six times what a pipe holds
+            client.multiline("CAPA")
+            self.count()
+        server.stderr.read1(1 << 20)
+        client.multiline("CAPA")
+        text = b""
+        while b"log_lost" not in text:
+            text += server.stderr.read1(1 << 16)
+        self.assertRegex(text.decode(), r"(?m)^level=warning event=log_lost lines=\d{3,}$")
