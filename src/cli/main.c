@@ -1,7 +1,9 @@
 /* The program: finds the subcommand and hands over. Exit codes are those of sysexits(3). */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "daemon/message.h"
@@ -55,8 +57,24 @@ static int run(const struct command *command, int argc, char **argv)
 	return finish(code);
 }
 
+/*
+ * A standard stream that was closed must stay so: the next open(2) or accept(2) would take its
+ * number, and a log line would go to a client or into a message. An O_PATH descriptor takes the
+ * number and can be neither read nor written.
+ */
+static bool hold_streams(void)
+{
+	int descriptor;
+	do
+		descriptor = open("/", O_PATH);
+	while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+	return descriptor >= 0 && close(descriptor) == 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (!hold_streams())
+		return EX_OSERR;
 	if (argc < 2)
 		return message(EX_USAGE, "a command is missing; see `pop3-emitter --help`");
 	const char *name = argv[1];

@@ -1,10 +1,13 @@
 """What the program says about itself, and what it says to a command line that is wrong."""
 
+import os
 import re
 import subprocess
+import time
 
 from support.case import TestCase
-from support.server import ROOT, run
+from support.server import ROOT, command, environment, run
+from support.wire import GUARD, Client
 
 SUBCOMMANDS = ("serve", "dev", "deliver", "passwd", "check")
 USAGE = 64
@@ -88,3 +91,30 @@ class Usage(TestCase):
                                   check=False)
             self.assertEqual(0, made.returncode, target)
             self.count()
+
+    def test_closed_standard_streams_are_never_taken_by_a_socket_or_a_file(self):
+        path = self.temporary() + "/socket"
+        server = subprocess.Popen(
+            ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh",
+             *command("dev", "--ephemeral", "--debug", "--listen", "unix:" + path)],
+            env=environment(), cwd="/")
+        self.addCleanup(server.wait)
+        self.addCleanup(server.terminate)
+        end = time.monotonic() + GUARD
+        while not os.path.exists(path) and time.monotonic() < end:
+            time.sleep(0.02)
+        client = Client(path)
+        self.addCleanup(client.close)
+        client.multiline("CAPA")
+        for number in range(3):
+            self.assertEqual("/", os.readlink(f"/proc/{server.pid}/fd/{number}"))
+            self.count()
+
+    def test_closed_stdin_delivers_nothing(self):
+        folder = self.temporary()
+        done = subprocess.run(
+            ["sh", "-c", 'exec "$@" <&-', "sh",
+             *command("deliver", "--maildir", folder, "alice")],
+            env=environment(), capture_output=True, check=False)
+        self.assert_exit(done, 75)
+        self.assertEqual([], [name for _, _, names in os.walk(folder) for name in names])
