@@ -236,8 +236,8 @@ static const struct cli_flag flags[] = {
 	 .help = "the passwd file, whatever the configuration says"},
 	{.name = "scheme",
 	 .metavar = "NAME",
-	 .help = "how to store the secret: yescrypt, bcrypt, sha512-crypt, plain, scram-sha-256 "
-		 "(default yescrypt)"},
+	 .help = "how to store the secret: yescrypt, bcrypt, sha512-crypt, sha256-crypt, "
+		 "scram-sha-256, plain (default yescrypt)"},
 	{.name = "fields", .metavar = "TEXT", .help = "for add: uid:gid:gecos:home:shell:extra"},
 	{.name = NULL},
 };
