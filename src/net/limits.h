@@ -32,9 +32,9 @@
 /* Parked connections that come back in one turn. */
 #define UNPARK_A_TURN 256
 /*
- * Octets the kernel takes for a client beyond what is on its way. By default these grow to megabytes
- * and a socket is writable again only when a third of them is free: a slow client that reads all the
- * time would seem to take nothing for minutes.
+ * Octets the kernel takes for a client beyond what is on its way. By default these grow to
+ * megabytes and a socket is writable again only when a third of them is free: a slow client that
+ * reads all the time would seem to take nothing for minutes.
  */
 #define UNSENT_MAX (128 << 10)
 /* Threads that wait for disks. Two, so that one file on a dead mount does not stop all others. */
