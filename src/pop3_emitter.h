@@ -427,7 +427,10 @@ int pop3_fail(struct pop3_event *, enum pop3_result, const char *text);
  */
 bool pop3_matches(const struct pop3_authenticate *, const void *secret, size_t length);
 
-/* Add a line ("X-TAG arguments") or remove those with a tag. Add: 0, -EINVAL, -ENOSPC. */
+/*
+ * Add a line ("X-TAG arguments") or remove those with a tag. Add: 0; -EINVAL: it has other than
+ * printable ASCII, begins with a blank or a dot, or is over 510 octets; -ENOSPC: too many.
+ */
 int pop3_capability_add(struct pop3_capabilities *, const char *line);
 void pop3_capability_remove(struct pop3_capabilities *, const char *tag);
 
@@ -463,14 +466,19 @@ void pop3_server_stop(struct pop3_server *, uint32_t drain);
  * (milliseconds, -1 = none), returns how many there are; more than `size`: call again with room.
  */
 size_t pop3_server_pollfds(struct pop3_server *, struct pollfd *, size_t size, int *timeout);
-/* Serve what poll(2) found in the entries that pop3_server_pollfds() filled, and what is due. */
+/*
+ * Serve what poll(2) found in the entries that pop3_server_pollfds() filled, and what is due. Not
+ * from within a handler.
+ */
 void pop3_server_dispatch(struct pop3_server *, const struct pollfd *, size_t count);
 /* pop3_server_stop() was called and every session is over. */
 bool pop3_server_stopped(const struct pop3_server *);
 
 /*
  * Close everything, emit what `closed` events are due, free. Deferred events may be answered later
- * and find -ECANCELED. Not from within a handler. Bare sessions must have been freed before.
+ * and find -ECANCELED; only here `closed` does not wait for them, so an application whose workers
+ * may be in the middle of a `quit` lets them end first. Not from within a handler. Bare sessions
+ * must have been freed before.
  */
 void pop3_server_free(struct pop3_server *);
 
@@ -518,7 +526,8 @@ void pop3_session_loaded(struct pop3_session *, ssize_t result, uint64_t now);
  * can still be sent), or the session has to end now for any other reason.
  */
 void pop3_session_end(struct pop3_session *, enum pop3_reason, uint64_t now);
-/* Look at the clock and at deferred answers. */
+/* Look at the clock and at deferred answers (of all sessions of the server). Not from within a
+ * handler, as all functions that take `now`. */
 void pop3_session_tick(struct pop3_session *, uint64_t now);
 /*
  * Also before it is finished: then as in pop3_server_free(), and what pop3_session_load() gave must

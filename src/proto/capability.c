@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "pop3_emitter.h"
+#include "proto/limits.h"
 
 static bool is_clean(const char *line)
 {
@@ -17,7 +18,7 @@ static bool is_clean(const char *line)
 int pop3_capability_add(struct pop3_capabilities *e, const char *line)
 {
 	size_t size = strlen(line) + 1;
-	if (!is_clean(line))
+	if (!is_clean(line) || size > RESPONSE_MAX - 1)
 		return -EINVAL;
 	if (e->count == POP3_CAPABILITIES_MAX || size > POP3_CAPABILITIES_SIZE - e->used)
 		return -ENOSPC;

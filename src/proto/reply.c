@@ -22,6 +22,13 @@ static const struct failure {
 	[POP3_NO_SUCH_MESSAGE] = {"", "no such message"},
 };
 
+/* Move what waits to the front of its block. */
+static void compact(struct output *o)
+{
+	memmove(o->block, o->block + o->start, o->length);
+	o->start = 0;
+}
+
 char *output_room(struct pop3_session *s, size_t *size)
 {
 	struct output *o = &s->output;
@@ -34,10 +41,10 @@ char *output_room(struct pop3_session *s, size_t *size)
 		o->start = 0;
 		s->progress = s->now;
 	}
-	if (o->start > 0 && o->start + o->length > BLOCK_SIZE / 2) {
-		memmove(o->block, o->block + o->start, o->length);
-		o->start = 0;
-	}
+	/* No more is moved than has been sent: a client that takes few octets at a time costs no
+	 * more. */
+	if (o->start > 0 && o->start >= o->length)
+		compact(o);
 	*size = BLOCK_SIZE - o->start - o->length;
 	return o->block + o->start + o->length;
 }
@@ -64,6 +71,10 @@ bool output_append(struct pop3_session *s, const char *octets, size_t length)
 	char *end = s->ended ? NULL : output_room(s, &room);
 	if (end == NULL)
 		return false;
+	if (room < length) {
+		compact(&s->output);
+		end = output_room(s, &room);
+	}
 	if (room < length) {
 		session_terminate(s, POP3_REASON_ERROR);
 		return false;

@@ -403,9 +403,15 @@ static void change_list(struct pop3_capabilities *e, void *data)
 		snprintf(line, sizeof line, "N%d", --i);
 		pop3_capability_remove(e, line);
 	}
-	static char huge[POP3_CAPABILITIES_SIZE];
-	memset(huge, 'x', sizeof huge - 1);
-	CU_ASSERT_EQUAL(pop3_capability_add(e, huge), -ENOSPC);
+	/* With CRLF it must fit a response of 512 octets; two such lines are more than all may
+	 * have. */
+	char longest[512] = "";
+	memset(longest, 'x', 511);
+	CU_ASSERT_EQUAL(pop3_capability_add(e, longest), -EINVAL);
+	longest[510] = '\0';
+	CU_ASSERT_EQUAL(pop3_capability_add(e, longest), 0);
+	CU_ASSERT_EQUAL(pop3_capability_add(e, longest), -ENOSPC);
+	pop3_capability_remove(e, longest);
 }
 
 static void a_listener_changes_the_capabilities(void)
