@@ -29,12 +29,14 @@ check-tsan:
 	@POP3_EMITTER=$(abspath $(BUILD))/tsan/pop3-emitter POP3_RANDOM_OPS=2000 \
 		$(PYTHON) tests/run.py --stage tsan tests/protocol
 
-# Without the exhaustive suites, which take hours there.
-VALGRIND_SUITES := $(filter-out wire,$(UNIT_SOURCES:tests/unit/test_%.c=%))
+# Without the exhaustive suite, which takes hours there, and the one that runs out of descriptors,
+# of which valgrind needs some itself; with few of the races and password hashes.
+VALGRIND_SUITES := $(filter-out wire server_limits,$(UNIT_SOURCES:tests/unit/test_%.c=%))
 check-valgrind: $(UNIT)
-	@POP3_STAGE=valgrind POP3_SLOW=1 valgrind -q --error-exitcode=99 --leak-check=full \
+	@POP3_STAGE=valgrind POP3_RACES=50 valgrind -q --error-exitcode=99 --leak-check=full \
 		--show-leak-kinds=definite,indirect,possible --errors-for-leak-kinds=definite,indirect \
-		--child-silent-after-fork=yes --num-callers=20 \
+		--child-silent-after-fork=yes --fair-sched=yes --num-callers=20 \
+		--suppressions=tests/unit/valgrind.supp \
 		$(UNIT) $(filter-out %.c %/%,$(VALGRIND_SUITES))
 
 check-coverage:
