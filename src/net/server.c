@@ -60,11 +60,12 @@ static const char *own_hostname(char name[HOST_NAME_MAX + 1])
 
 /* ---- Life ---- */
 
+/* What it is about is found by waker_take(), in every turn. */
 static void on_waker(struct watch *watch, short events)
 {
-	/* What it is about is found by waker_take(), in every turn. */
-	(void)watch;
+	struct pop3_server *s = list_entry(watch, struct pop3_server, waker_watch);
 	(void)events;
+	waker_ready(&s->waker);
 }
 
 struct pop3_server *pop3_server_new(const char *hostname, const struct pop3_options *options,

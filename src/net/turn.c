@@ -54,12 +54,17 @@ static void stop_step(struct pop3_server *s)
 		abandon_all(s);
 }
 
+/* After the grace only reads of files are left, and they wake the loop when they come back. */
 static uint64_t stop_deadline(const struct pop3_server *s)
 {
 	uint64_t stop_at = atomic_load(&s->stop_at);
-	if (stop_at == STOP_NEVER || !s->stopping)
-		return stop_at == STOP_NEVER ? UINT64_MAX : 0;
-	return s->ended ? stop_at + STOP_GRACE : stop_at;
+	if (stop_at == STOP_NEVER)
+		return UINT64_MAX;
+	if (!s->stopping)
+		return 0;
+	if (!s->ended)
+		return stop_at;
+	return s->now < stop_at + STOP_GRACE ? stop_at + STOP_GRACE : UINT64_MAX;
 }
 
 /* ---- A turn ---- */

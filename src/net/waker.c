@@ -7,6 +7,16 @@
  *                              queue work; pending was true, no write
  *   pending = false
  *   look for work: finds it
+ *
+ * The write may come when its work has been done already. Then the descriptor is readable and
+ * nothing is pending, so whoever finds it readable says so (waker_ready()), or it would stay so.
+ *
+ *   loop, awake                other thread
+ *                              queue work, pending = true
+ *   read the descriptor: empty
+ *   pending = false
+ *   look for work: finds it
+ *                              write
  */
 #include "net/waker.h"
 
@@ -66,6 +76,11 @@ void waker_wake(struct waker *w)
 			errno = error;
 	}
 	errno = error;
+}
+
+void waker_ready(struct waker *w)
+{
+	atomic_store(&w->pending, true);
 }
 
 bool waker_take(struct waker *w)

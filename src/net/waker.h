@@ -21,6 +21,8 @@ void waker_fini(struct waker *);
 int waker_open(struct waker *);
 /* From any thread or a signal handler. */
 void waker_wake(struct waker *);
+/* The descriptor was found readable: waker_take() will read it. */
+void waker_ready(struct waker *);
 /* Was it called since the last time? Once true, what the caller of wake did before is visible. */
 bool waker_take(struct waker *);
 

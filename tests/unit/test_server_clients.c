@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "net/connection.h"
 #include "net/limits.h"
 #include "net/loader.h"
 #include "net/server.h"
@@ -115,6 +117,45 @@ static void unix_client_that_vanishes_does_not_spin_the_loop(void)
 	CU_ASSERT_EQUAL(h.closed, 1);
 	host_fini(&h);
 	CU_ASSERT_EQUAL(rmdir(folder), 0);
+}
+
+/*
+ * Another thread sets `pending`, the loop finds the work, and only then that thread writes: the
+ * descriptor is readable while nothing is pending.
+ */
+static void wake_that_is_written_late_does_not_spin_the_loop(void)
+{
+	const uint64_t one = 1;
+	struct host h;
+	host_init(&h);
+	host_open(&h, "127.0.0.1:0");
+	CU_ASSERT(comes_to_rest(h.server));
+	CU_ASSERT_EQUAL(write(h.server->waker.write_end, &one, sizeof one), sizeof one);
+	CU_ASSERT(comes_to_rest(h.server));
+	waker_wake(&h.server->waker);
+	CU_ASSERT(comes_to_rest(h.server));
+	host_fini(&h);
+}
+
+/* A disk that hangs: the read comes back long after the server gave up waiting. */
+static void read_that_outlasts_the_stop_does_not_spin_the_loop(void)
+{
+	struct host h;
+	host_init(&h);
+	host_open(&h, "127.0.0.1:0");
+	int client = dial(&h);
+	CU_ASSERT(comes_to_rest(h.server));
+	struct connection *c = list_entry(h.server->connections.next, struct connection, link);
+	c->loading = true;
+	atomic_store(&h.server->stop_at, clock_now() - STOP_GRACE - 1);
+	CU_ASSERT(comes_to_rest(h.server));
+	CU_ASSERT_FALSE(pop3_server_stopped(h.server));
+	c->loading = false;
+	connection_activate(c);
+	CU_ASSERT(comes_to_rest(h.server));
+	CU_ASSERT(pop3_server_stopped(h.server));
+	close(client);
+	host_fini(&h);
 }
 
 /* ---- Replies ---- */
@@ -420,6 +461,8 @@ static const struct test tests[] = {
 	TEST(half_closed_client_gets_all_replies),
 	TEST(reset_connection_is_lost),
 	TEST(unix_client_that_vanishes_does_not_spin_the_loop),
+	TEST(wake_that_is_written_late_does_not_spin_the_loop),
+	TEST(read_that_outlasts_the_stop_does_not_spin_the_loop),
 	TEST(pipelined_commands_are_answered_in_one_write),
 	TEST(last_reply_is_followed_by_the_end_not_by_a_reset),
 	TEST(client_that_stays_after_the_last_reply_is_closed),
