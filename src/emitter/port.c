@@ -96,6 +96,7 @@ void *request_defer(struct pop3_request *r, const void *event)
 	}
 	request_init(&d->request, r->type, memory->answer, r->port, r->origin);
 	d->request.deferral = d;
+	d->request.state = REQUEST_DEFERRED;
 	d->origin = r->origin;
 	pthread_mutex_lock(&r->port->lock);
 	r->port->references++;

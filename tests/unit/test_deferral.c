@@ -186,6 +186,7 @@ static void a_request_is_deferred_only_once(void)
 	struct event *e = request_defer(&a.request, &a.event);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(e);
 	CU_ASSERT_PTR_NULL(request_defer(&a.request, &a.event));
+	CU_ASSERT_PTR_NULL(request_defer(e->request, e));
 	CU_ASSERT_EQUAL(copies, 1);
 	CU_ASSERT_EQUAL(answer(&a.request, 3), -EALREADY);
 	CU_ASSERT_EQUAL(things, 0);
