@@ -39,7 +39,6 @@ char *output_room(struct pop3_session *s, size_t *size)
 			return NULL;
 		}
 		o->start = 0;
-		s->progress = s->now;
 	}
 	/* No more is moved than has been sent: a client that takes few octets at a time costs no
 	 * more. */
@@ -51,6 +50,8 @@ char *output_room(struct pop3_session *s, size_t *size)
 
 void output_commit(struct pop3_session *s, size_t length)
 {
+	if (s->output.length == 0)
+		s->progress = s->now;
 	s->output.length += length;
 	if (s->output.length == 0)
 		output_discard(s);

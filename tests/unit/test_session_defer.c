@@ -521,6 +521,7 @@ static int begin_load(struct peer *p)
 	CU_ASSERT_EQUAL(load.descriptor, descriptor);
 	CU_ASSERT_EQUAL(load.offset, 0);
 	CU_ASSERT_EQUAL(load.size, 28);
+	memcpy(load.buffer, "Subject: first\r\n\r\nthe body\r\n", 28);
 	CU_ASSERT_FALSE(pop3_session_load(p->session, &load));
 	CU_ASSERT_FALSE(pop3_session_wants(p->session).load);
 	text_clear(&p->trace);
@@ -539,6 +540,27 @@ static void closed_waits_for_a_file_that_is_being_read(void)
 	CU_ASSERT_FALSE(is_open(descriptor));
 	CU_ASSERT(pop3_session_wants(p.session).finished);
 	CU_ASSERT(peer_heard(&p, CLOSED("lost")));
+	peer_fini(&p);
+}
+
+/* A disk that is slow is not a client that takes nothing. */
+static void the_time_of_a_read_is_not_the_clients(void)
+{
+	struct peer p;
+	begin_load(&p);
+	p.deaf = false;
+	peer_run(&p);
+	text_clear(&p.received);
+	p.deaf = true;
+	peer_wait(&p, 70000);
+	pop3_session_loaded(p.session, 28, p.now);
+	CU_ASSERT_TRUE(pop3_session_wants(p.session).write);
+	CU_ASSERT_EQUAL(pop3_session_wants(p.session).deadline, p.now + 60000);
+	peer_wait(&p, 59999);
+	CU_ASSERT_FALSE(pop3_session_wants(p.session).close);
+	peer_wait(&p, 1);
+	CU_ASSERT(peer_is_closed(&p));
+	CU_ASSERT(peer_heard(&p, "closed alice timeout messages 1 octets 28 deleted 0"));
 	peer_fini(&p);
 }
 
@@ -627,6 +649,7 @@ static const struct test tests[] = {
 	TEST(an_answer_after_the_server_is_gone_is_cancelled_and_released),
 	TEST(an_open_answered_in_a_race_is_closed_exactly_if_it_was_accepted),
 	TEST(closed_waits_for_a_file_that_is_being_read),
+	TEST(the_time_of_a_read_is_not_the_clients),
 	TEST(a_session_may_be_freed_while_a_file_is_read),
 	TEST(a_user_has_at_most_so_many_sessions),
 	TEST(sessions_about_to_open_count_for_the_limit),
