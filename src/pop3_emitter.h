@@ -51,7 +51,7 @@ struct pop3_link {
 
 /*
  * What a listener's answer says. The response code that the client sees stands behind each
- * (RFC 2449 section 8, RFC 3206).
+ * (RFC 2449 section 8, RFC 3206); after the login the first three failures become [SYS/TEMP].
  */
 enum pop3_result {
 	POP3_OK,

@@ -15,11 +15,15 @@ static void report_bad_list(struct pop3_session *s, const char *what)
 	reply_failure(s, POP3_TEMPORARY, NULL);
 }
 
+/* Three codes are for the login alone (RFC 2449 section 8, RFC 3206 section 5). */
 static bool has_failed(struct pop3_session *s, const struct answer *answer)
 {
-	if (!answer->given || answer->result == POP3_OK)
+	enum pop3_result result = answer->result;
+	if (!answer->given || result == POP3_OK)
 		return false;
-	reply_failure(s, answer->result, answer->text);
+	if (result == POP3_DENIED || result == POP3_IN_USE || result == POP3_LOGIN_DELAY)
+		result = POP3_TEMPORARY;
+	reply_failure(s, result, answer->text);
 	return true;
 }
 

@@ -223,6 +223,24 @@ static void failures_of_the_login_have_their_codes(void)
 	}
 }
 
+/* [AUTH], [IN-USE] and [LOGIN-DELAY] are for the login alone (RFC 2449 section 8, RFC 3206). */
+static void failures_after_the_login_have_no_code_of_the_login(void)
+{
+	static const enum pop3_result results[] = {POP3_DENIED, POP3_IN_USE, POP3_LOGIN_DELAY};
+	for (size_t i = 0; i < sizeof results / sizeof *results; i++) {
+		struct peer p;
+		peer_login(&p);
+		p.results[EVENT_UIDL] = results[i];
+		p.results[EVENT_RETRIEVE] = results[i];
+		p.texts[EVENT_RETRIEVE] = "not today";
+		peer_send(&p, "UIDL\nRETR 1\nNOOP");
+		CU_ASSERT(peer_got(&p, "-ERR [SYS/TEMP] try again later\n"
+				       "-ERR [SYS/TEMP] not today\n+OK"));
+		peer_fini(&p);
+		test_count(1);
+	}
+}
+
 static void the_listener_names_the_canonical_user(void)
 {
 	struct peer p;
@@ -561,6 +579,7 @@ static const struct test tests[] = {
 	TEST(message_numbers_that_do_not_exist_are_refused),
 	TEST(quit_before_the_login_is_not_an_event),
 	TEST(failures_of_the_login_have_their_codes),
+	TEST(failures_after_the_login_have_no_code_of_the_login),
 	TEST(the_listener_names_the_canonical_user),
 	TEST(a_canonical_user_that_is_none_fails_the_login),
 	TEST(every_command_answers_as_it_should),
