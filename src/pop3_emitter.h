@@ -94,7 +94,9 @@ struct pop3_info {
 struct pop3_event {
 	uint64_t id;                  /* of the session; never used twice in a process; 0 = none */
 	const struct pop3_info *info; /* NULL in an event of no session */
-	void *data; /* what pop3_session_set_data() hung on; NULL in another process */
+	/* What pop3_session_set_data() hung on; NULL in another process. In a deferred copy it is
+	 * good until the answer, unless it is replaced, or session or server are freed, before. */
+	void *data;
 	struct pop3_request *request; /* private: where the answer goes */
 };
 
@@ -324,8 +326,9 @@ struct pop3_options {
 	 * returns. */
 	void (*log)(const struct pop3_record *, void *data);
 	void *log_data;
-	bool debug; /* log each line sent and received; the arguments of PASS, APOP and AUTH are
-		       hidden */
+	/* Log each command line, the arguments of PASS, APOP and AUTH hidden, and each response
+	 * line, but not what LIST, UIDL, RETR and TOP send after it. */
+	bool debug;
 	enum pop3_apop apop;
 	const char *apop_value;
 	/* Writes a value of at most size - 1 octets and a NUL; false = no APOP on this connection.
@@ -449,7 +452,8 @@ int pop3_server_configure(struct pop3_server *, const struct pop3_options *);
 /*
  * Listen at "127.0.0.1:110", "[::1]:110", ":110" (every address), "unix:/path"; port 0 = a free
  * one. As often as wanted. The `listening` event tells the real port. A stale unix socket that
- * nobody listens on is replaced. 0, -EINVAL (not an address), or what socket, bind or listen said.
+ * nobody listens on is replaced. 0, -EINVAL (not an address), -ECANCELED (after
+ * pop3_server_stop()), -ENOMEM, or what socket, bind or listen said.
  */
 int pop3_server_listen(struct pop3_server *, const char *address);
 
@@ -504,8 +508,8 @@ struct pop3_load {
 
 /*
  * A session of a server that need not listen: its listeners, options and limits. It emits
- * `connected` at once. `now` is here and below any clock in milliseconds that never goes back.
- * NULL: no memory.
+ * `connected` at once. `now` is here and below any clock in milliseconds that never goes back, the
+ * same for all sessions of a server; with one that listens it is CLOCK_MONOTONIC. NULL: no memory.
  */
 struct pop3_session *pop3_session_new(struct pop3_server *, const struct pop3_info *, uint64_t now);
 /* Octets from the client. Returns how many were taken; the rest is to be offered again later. */

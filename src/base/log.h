@@ -17,7 +17,7 @@ struct log_sink {
 	void *data;
 };
 
-/* Fields for LOG(): text may be NULL, which leaves the field out. */
+/* Fields for LOG(): text may be NULL, which stands for "". */
 #define LOG_TEXT(name, value)                                                                      \
 	{                                                                                          \
 		(name), (value) == NULL ? "" : (value), 0                                          \

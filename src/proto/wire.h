@@ -28,7 +28,7 @@ struct wire {
 void wire_init(struct wire *, uint64_t lines);
 /*
  * Converts from `in` to `out`, as much as both allow; sets *taken and returns the octets written.
- * Progress is made if there are 3 octets of room. Once wire.done is set nothing more is taken.
+ * Progress is made if there are 2 octets of room. Once wire.done is set nothing more is taken.
  */
 size_t wire_convert(struct wire *, const char *in, size_t in_length, size_t *taken, char *out,
 		    size_t out_size);
