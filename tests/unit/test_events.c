@@ -491,6 +491,24 @@ static void options_that_make_no_sense_are_refused(void)
 	peer_fini(&p);
 }
 
+/* An application that was built when the struct was smaller. */
+static void options_of_an_older_size_leave_the_rest_at_its_default(void)
+{
+	struct peer p;
+	peer_init(&p);
+	peer_serve(&p);
+	const struct pop3_options old = {.size = offsetof(struct pop3_options, timeouts),
+					 .debug = true,
+					 .timeouts = {.idle = 1},
+					 .limits = {.connections = 1}};
+	CU_ASSERT_EQUAL(context_configure(&p.context, &old), 0);
+	const struct pop3_options *now = &p.context.settings->options;
+	CU_ASSERT_TRUE(now->debug);
+	CU_ASSERT_EQUAL(now->timeouts.idle, 600000);
+	CU_ASSERT_EQUAL(now->limits.connections, 10000);
+	peer_fini(&p);
+}
+
 static void new_options_hold_for_the_sessions_to_come(void)
 {
 	struct peer p;
@@ -562,6 +580,7 @@ static const struct test tests[] = {
 	TEST(a_table_of_an_older_application_is_cut_at_its_size),
 	TEST(listening_tells_address_and_port),
 	TEST(options_that_make_no_sense_are_refused),
+	TEST(options_of_an_older_size_leave_the_rest_at_its_default),
 	TEST(new_options_hold_for_the_sessions_to_come),
 	TEST(session_ids_are_never_used_twice),
 	TEST(a_session_has_its_owner_and_is_secret_until_the_login),
