@@ -49,10 +49,9 @@ static int grow(struct buffer *b, size_t wanted)
 	return 0;
 }
 
-char *buffer_reserve(struct buffer *b, size_t size)
+/* Room for `size` octets at the end, within the maximum; NULL: out of memory. */
+static char *reserve(struct buffer *b, size_t size)
 {
-	if (size > buffer_room(b))
-		return NULL;
 	if (b->capacity - b->start - b->length < size) {
 		if (b->capacity - b->length >= size) {
 			memmove(b->octets, b->octets + b->start, b->length);
@@ -64,22 +63,17 @@ char *buffer_reserve(struct buffer *b, size_t size)
 	return b->octets + b->start + b->length;
 }
 
-void buffer_commit(struct buffer *b, size_t length)
-{
-	b->length += length;
-}
-
 int buffer_append(struct buffer *b, const void *octets, size_t length)
 {
 	if (length > buffer_room(b))
 		return -ENOSPC;
 	if (length == 0)
 		return 0;
-	char *end = buffer_reserve(b, length);
+	char *end = reserve(b, length);
 	if (end == NULL)
 		return -ENOMEM;
 	memcpy(end, octets, length);
-	buffer_commit(b, length);
+	b->length += length;
 	return 0;
 }
 

@@ -35,12 +35,6 @@ static inline const char *buffer_data(const struct buffer *b)
 
 /* Append all or nothing. 0, -ENOSPC (over the maximum), -ENOMEM. */
 int buffer_append(struct buffer *, const void *octets, size_t length);
-/*
- * Room for `size` octets at the end, to be written by the caller and taken in with buffer_commit().
- * NULL: over the maximum, or out of memory. Valid until the next call.
- */
-char *buffer_reserve(struct buffer *, size_t size);
-void buffer_commit(struct buffer *, size_t length);
 /* Drop octets from the front (at most `length`); an empty buffer gives its memory back. */
 void buffer_consume(struct buffer *, size_t length);
 

@@ -103,7 +103,8 @@ struct pop3_server *pop3_server_new(const char *hostname, const struct pop3_opti
 	return s;
 }
 
-int server_open_loop(struct pop3_server *s)
+/* Make what a poll loop needs. 0 or a negative errno value. */
+static int open_loop(struct pop3_server *s)
 {
 	if (s->waker_watch.added)
 		return 0;
@@ -162,7 +163,7 @@ int pop3_server_listen(struct pop3_server *s, const char *address)
 {
 	if (atomic_load(&s->stop_at) != STOP_NEVER)
 		return -ECANCELED;
-	int error = server_open_loop(s);
+	int error = open_loop(s);
 	return error < 0 ? error : listener_open(s, address);
 }
 
@@ -179,7 +180,7 @@ struct pop3_session *pop3_session_new(struct pop3_server *s, const struct pop3_i
 
 size_t pop3_server_pollfds(struct pop3_server *s, struct pollfd *set, size_t size, int *timeout)
 {
-	bool blind = server_open_loop(s) < 0;
+	bool blind = open_loop(s) < 0;
 	size_t count = s->loop.count < size ? s->loop.count : size;
 	if (count > 0)
 		memcpy(set, s->loop.set, count * sizeof *set);
@@ -204,7 +205,7 @@ bool pop3_server_stopped(const struct pop3_server *s)
 int pop3_server_run(struct pop3_server *s)
 {
 	int timeout;
-	int error = server_open_loop(s);
+	int error = open_loop(s);
 	while (error == 0 && !pop3_server_stopped(s)) {
 		server_before_poll(s, &timeout);
 		int found = poll(s->loop.set, (nfds_t)s->loop.count, timeout);

@@ -40,9 +40,6 @@ struct pop3_server {
 	char scratch[SCRATCH_SIZE];
 };
 
-/* Make what a poll loop needs. 0 or a negative errno value. */
-int server_open_loop(struct pop3_server *);
-
 /* turn.c: fills *timeout for poll(2) on loop.set. */
 void server_before_poll(struct pop3_server *, int *timeout);
 void server_turn(struct pop3_server *, const struct pollfd *set, size_t count);

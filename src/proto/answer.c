@@ -8,7 +8,8 @@
 
 #include "proto/event.h"
 
-void answer_copy_text(char *to, size_t size, const char *from)
+/* Printable text for the client: at most `size` - 1 octets, control octets replaced. */
+static void copy_text(char *to, size_t size, const char *from)
 {
 	size_t length = 0;
 	for (; length < size - 1 && from[length] != '\0'; length++) {
@@ -22,7 +23,7 @@ static struct answer answer_of(enum pop3_result result, const char *text)
 {
 	struct answer answer = {.given = true, .result = result};
 	if (text != NULL)
-		answer_copy_text(answer.text, ANSWER_TEXT_MAX + 1, text);
+		copy_text(answer.text, ANSWER_TEXT_MAX + 1, text);
 	return answer;
 }
 

@@ -54,7 +54,4 @@ size_t event_emit(enum event_kind, struct emitter *, struct emitter *, void *eve
 /* Has any listener a handler for it? */
 bool event_has_handler(enum event_kind, struct emitter *, struct emitter *);
 
-/* Printable text for the client: at most `size` - 1 octets, control octets replaced. */
-void answer_copy_text(char *to, size_t size, const char *from);
-
 #endif

@@ -66,23 +66,23 @@ void output_discard(struct pop3_session *s)
 	s->throttled = false;
 }
 
-bool output_append(struct pop3_session *s, const char *octets, size_t length)
+/* Queue octets as they are; what there is no room for ends the session. */
+static void output_append(struct pop3_session *s, const char *octets, size_t length)
 {
 	size_t room;
 	char *end = s->ended ? NULL : output_room(s, &room);
 	if (end == NULL)
-		return false;
+		return;
 	if (room < length) {
 		compact(&s->output);
 		end = output_room(s, &room);
 	}
 	if (room < length) {
 		session_terminate(s, POP3_REASON_ERROR);
-		return false;
+		return;
 	}
 	memcpy(end, octets, length);
 	output_commit(s, length);
-	return true;
 }
 
 void reply(struct pop3_session *s, const char *format, ...)

@@ -133,9 +133,8 @@ bool session_hears(struct pop3_session *, enum event_kind);
 __attribute__((format(printf, 2, 3))) void reply(struct pop3_session *, const char *format, ...);
 /* "-ERR" with the code and text of a failure: the listener's text, else the standard one. */
 void reply_failure(struct pop3_session *, enum pop3_result, const char *text);
-/* Queue octets as they are; out of memory terminates the session. False then. */
-bool output_append(struct pop3_session *, const char *octets, size_t length);
-/* Where the next octets can be written, and how many; NULL: out of memory. */
+/* Where the next octets can be written, and how many; NULL: out of memory, the session has ended.
+ */
 char *output_room(struct pop3_session *, size_t *size);
 void output_commit(struct pop3_session *, size_t length);
 void output_discard(struct pop3_session *);

@@ -37,7 +37,8 @@ int folder_open(int maildir, enum folder folder)
 	return descriptor < 0 ? -errno : descriptor;
 }
 
-int folder_read(int descriptor, enum folder folder, folder_visit *visit, void *state)
+/* Reads from where the descriptor is: opened anew it begins at the beginning. */
+static int read_folder(int descriptor, enum folder folder, folder_visit *visit, void *state)
 {
 	_Alignas(struct dirent64) char names[NAMES_SIZE];
 	for (;;) {
@@ -102,9 +103,9 @@ static int read_both(const int folders[2], folder_visit *visit, void *state, boo
 	if (quiet != NULL)
 		result = changed(folders, before, true);
 	if (result == 0)
-		result = folder_read(folders[0], FOLDER_NEW, visit, state);
+		result = read_folder(folders[0], FOLDER_NEW, visit, state);
 	if (result == 0)
-		result = folder_read(folders[1], FOLDER_CUR, visit, state);
+		result = read_folder(folders[1], FOLDER_CUR, visit, state);
 	if (result != 0 || quiet == NULL)
 		return result;
 	result = changed(folders, after, false);

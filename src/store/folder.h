@@ -22,17 +22,11 @@ int folder_open(int maildir, enum folder);
 typedef int folder_visit(void *state, enum folder, int folder, const char *name);
 
 /*
- * Visit each name that does not begin with a dot, in no order, until a visit returns other than 0.
- * Reads from where the descriptor is: open it anew to read twice. Returns what the last visit
- * returned, or a negative errno value.
- */
-int folder_read(int descriptor, enum folder, folder_visit *visit, void *state);
-
-/*
- * Read new/, then cur/, so that a message on its way from one to the other is seen at least once.
- * Returns as folder_read(). If `quiet` is not NULL it is set after a full reading: neither folder
- * has changed from before to after it, so what was not visited is not there. That may take some
- * milliseconds longer, until a change would show.
+ * Visit each name in new/, then in cur/, that does not begin with a dot, in no order, until a visit
+ * returns other than 0; so a message on its way from one to the other is seen at least once.
+ * Returns what the last visit returned, or a negative errno value. If `quiet` is not NULL it is set
+ * after a full reading: neither folder has changed from before to after it, so what was not visited
+ * is not there. That may take some milliseconds longer, until a change would show.
  */
 int folder_read_both(int maildir, folder_visit *visit, void *state, bool *quiet);
 /* How often a quiet reading is tried for. */

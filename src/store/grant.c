@@ -44,8 +44,9 @@ static int parent_of(const char *path, char parent[PATH_MAX + 1])
 	return 0;
 }
 
-enum store_result grant_open_home(const struct store_grant *grant, const struct log_sink *sink,
-				  int *descriptor)
+/* Is there a folder where home has to be? Its descriptor becomes the caller's. */
+static enum store_result open_home(const struct store_grant *grant, const struct log_sink *sink,
+				   int *descriptor)
 {
 	char parent[PATH_MAX + 1];
 	const char *home = grant->home;
@@ -77,7 +78,7 @@ enum store_result grant_open(const struct store_grant *grant, const struct log_s
 		return fail(grant, sink, grant->maildrop, "cannot open the maildrop", maildir);
 
 	int home;
-	enum store_result result = grant_open_home(grant, sink, &home);
+	enum store_result result = open_home(grant, sink, &home);
 	if (result != STORE_OK)
 		return result;
 	close(home);

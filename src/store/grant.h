@@ -42,8 +42,4 @@ enum store_result grant_open(const struct store_grant *, const struct log_sink *
  */
 enum store_result grant_make(const struct store_grant *, const struct log_sink *, int *descriptor);
 
-/* Is there a folder where home has to be? Its descriptor becomes the caller's. */
-enum store_result grant_open_home(const struct store_grant *, const struct log_sink *,
-				  int *descriptor);
-
 #endif
