@@ -305,11 +305,5 @@ enum store_result collect_list(int maildir, const struct store_grant *grant,
 		report_skipped(grant, sink, &c.unreadable, "skipped: unreadable, size unknown");
 		return STORE_OK;
 	}
-	report(sink, POP3_LOG_ERROR,
-	       &(struct report){.session = grant->session,
-				.user = grant->user,
-				.file = grant->maildrop,
-				.text = "cannot list the maildrop",
-				.error = error});
-	return report_result(error);
+	return report_failure(grant, sink, "cannot list the maildrop", error);
 }

@@ -35,18 +35,6 @@ struct delivery {
 	char name[NAME_OCTETS_MAX + 1];
 };
 
-static enum store_result fail(const struct store_grant *grant, const struct log_sink *sink,
-			      const char *text, int error)
-{
-	report(sink, POP3_LOG_ERROR,
-	       &(struct report){.session = grant->session,
-				.user = grant->user,
-				.file = grant->maildrop,
-				.text = text,
-				.error = error});
-	return error == 0 ? STORE_PERMANENT : report_result(error);
-}
-
 /* "time.MusecPpidQcount.host": the count sets deliveries of one process and microsecond apart. */
 static void make_name(unsigned count, char name[NAME_OCTETS_MAX + 1])
 {
@@ -169,7 +157,7 @@ static enum store_result deliver(struct delivery *d, int input)
 {
 	int error = create(d);
 	if (error < 0)
-		return fail(d->grant, d->sink, "cannot create a file in tmp/", error);
+		return report_failure(d->grant, d->sink, "cannot create a file in tmp/", error);
 	error = write_message(d, input);
 	/* Some file systems tell only now that the disk is full. */
 	if (close(d->file) < 0 && error == 0)
@@ -179,12 +167,13 @@ static enum store_result deliver(struct delivery *d, int input)
 	if (error < 0) {
 		unlinkat(d->tmp, d->name, 0);
 		if (error == -EMSGSIZE)
-			return fail(d->grant, d->sink, "the message is too large", 0);
-		return fail(d->grant, d->sink, "cannot deliver the message", error);
+			return report_failure(d->grant, d->sink, "the message is too large", 0);
+		return report_failure(d->grant, d->sink, "cannot deliver the message", error);
 	}
 	error = folder_sync(d->new);
 	if (error < 0)
-		return fail(d->grant, d->sink, "cannot sync new/ after a delivery", error);
+		return report_failure(d->grant, d->sink, "cannot sync new/ after a delivery",
+				      error);
 	return STORE_OK;
 }
 
@@ -211,7 +200,7 @@ static enum store_result prepare(const struct store_grant *grant, const struct l
 	int error = make_folders(descriptor);
 	if (error < 0) {
 		close(descriptor);
-		return fail(grant, sink, "cannot make tmp/, new/ and cur/", error);
+		return report_failure(grant, sink, "cannot make tmp/, new/ and cur/", error);
 	}
 	*maildir = descriptor;
 	return STORE_OK;
@@ -245,7 +234,7 @@ enum store_result delivery_deliver(const struct store_grant *grant,
 			     .sink = sink,
 			     .file = -1};
 	if (!is_clean(d.options->return_path) || !is_clean(d.options->delivered_to))
-		return fail(grant, sink, "an address has a control octet", 0);
+		return report_failure(grant, sink, "an address has a control octet", 0);
 	int maildir;
 	enum store_result result = prepare(grant, sink, &maildir);
 	if (result != STORE_OK)
@@ -254,7 +243,8 @@ enum store_result delivery_deliver(const struct store_grant *grant,
 	d.tmp = folder_open(maildir, FOLDER_TMP);
 	d.new = folder_open(maildir, FOLDER_NEW);
 	if (d.tmp < 0 || d.new < 0)
-		result = fail(grant, sink, "cannot open tmp/ or new/", d.tmp < 0 ? d.tmp : d.new);
+		result = report_failure(grant, sink, "cannot open tmp/ or new/",
+					d.tmp < 0 ? d.tmp : d.new);
 	else
 		result = deliver(&d, input);
 	if (d.tmp >= 0)

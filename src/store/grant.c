@@ -11,18 +11,6 @@
 #include "store/folder.h"
 #include "store/report.h"
 
-static enum store_result fail(const struct store_grant *grant, const struct log_sink *sink,
-			      const char *path, const char *text, int error)
-{
-	report(sink, POP3_LOG_ERROR,
-	       &(struct report){.session = grant->session,
-				.user = grant->user,
-				.file = path,
-				.text = text,
-				.error = error});
-	return report_result(error);
-}
-
 static int open_directory(const char *path)
 {
 	int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
@@ -58,8 +46,7 @@ static enum store_result open_home(const struct store_grant *grant, const struct
 	if (result == 0)
 		result = open_directory(home);
 	if (result < 0)
-		return fail(grant, sink, grant->maildrop, "the home is missing or unusable",
-			    result);
+		return report_failure(grant, sink, "the home is missing or unusable", result);
 	*descriptor = result;
 	return STORE_OK;
 }
@@ -75,7 +62,7 @@ enum store_result grant_open(const struct store_grant *grant, const struct log_s
 	/* A dangling link is there: that is broken, not empty. */
 	struct stat status;
 	if (maildir != -ENOENT || lstat(grant->maildrop, &status) == 0)
-		return fail(grant, sink, grant->maildrop, "cannot open the maildrop", maildir);
+		return report_failure(grant, sink, "cannot open the maildrop", maildir);
 
 	int home;
 	enum store_result result = open_home(grant, sink, &home);
@@ -112,7 +99,7 @@ enum store_result grant_make(const struct store_grant *grant, const struct log_s
 		return result;
 	int made = make(grant->maildrop);
 	if (made < 0)
-		return fail(grant, sink, grant->maildrop, "cannot make the maildrop", made);
+		return report_failure(grant, sink, "cannot make the maildrop", made);
 	*descriptor = made;
 	return STORE_OK;
 }

@@ -13,30 +13,19 @@
 #include "store/report.h"
 #include "store/seek.h"
 
-static enum store_result fail(const struct store_grant *grant, const struct log_sink *sink,
-			      const char *text, int error)
-{
-	report(sink, POP3_LOG_ERROR,
-	       &(struct report){.session = grant->session,
-				.user = grant->user,
-				.file = grant->maildrop,
-				.text = text,
-				.error = error});
-	return report_result(error);
-}
-
 /* Lock what is there and list it. */
 static enum store_result take(struct maildrop *m, const struct store_grant *grant)
 {
 	if (m->directory < 0) {
 		m->list = maildrop_list_new(0, 0);
-		return m->list == NULL ? fail(grant, m->sink, "no memory", -ENOMEM) : STORE_OK;
+		return m->list == NULL ? report_failure(grant, m->sink, "no memory", -ENOMEM)
+				       : STORE_OK;
 	}
 	int error = lock_take(m->directory, &m->lock);
 	if (error == -EWOULDBLOCK)
 		return STORE_IN_USE;
 	if (error < 0)
-		return fail(grant, m->sink, "cannot lock the maildrop", error);
+		return report_failure(grant, m->sink, "cannot lock the maildrop", error);
 	return collect_list(m->directory, grant, m->sink, &m->list);
 }
 
@@ -46,7 +35,7 @@ enum store_result maildrop_open(const struct store_grant *grant,
 {
 	struct maildrop *m = calloc(1, sizeof *m);
 	if (m == NULL)
-		return fail(grant, sink, "no memory", -ENOMEM);
+		return report_failure(grant, sink, "no memory", -ENOMEM);
 	m->sink = sink;
 	m->session = grant->session;
 	m->mark_seen = options != NULL && options->mark_seen;

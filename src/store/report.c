@@ -46,3 +46,15 @@ enum store_result report_result(int error)
 			return STORE_PERMANENT;
 	return STORE_TEMPORARY;
 }
+
+enum store_result report_failure(const struct store_grant *grant, const struct log_sink *sink,
+				 const char *text, int error)
+{
+	report(sink, POP3_LOG_ERROR,
+	       &(struct report){.session = grant->session,
+				.user = grant->user,
+				.file = grant->maildrop,
+				.text = text,
+				.error = error});
+	return error == 0 ? STORE_PERMANENT : report_result(error);
+}

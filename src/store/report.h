@@ -20,6 +20,11 @@ struct report {
 
 void report(const struct log_sink *, enum pop3_level, const struct report *);
 
+/* An error line about a whole maildrop; returns what the error comes to, 0 being STORE_PERMANENT.
+ */
+enum store_result report_failure(const struct store_grant *, const struct log_sink *,
+				 const char *text, int error);
+
 /*
  * What a negative errno value comes to: STORE_PERMANENT if somebody has to change a mode or a path,
  * else STORE_TEMPORARY.
