@@ -94,6 +94,15 @@ def judge(clauses, verdict):
                 yield f"clauses.tsv:{clause.line}: RFC {clause.rfc} {clause.section}: {name} {text}"
 
 
+def report(clauses, problems):
+    """A line for the summary, if there is a results file."""
+    path = os.environ.get("POP3_RESULTS")
+    if path:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(f"clauses\tevery_clause_has_a_test_that_passed\t"
+                       f"{'fail' if problems else 'ok'}\t{len(clauses)}\n")
+
+
 def main():
     if len(sys.argv) != 2 or sys.argv[1] in ("-h", "--help"):
         print(__doc__.strip(), file=sys.stderr)
@@ -118,6 +127,7 @@ def main():
         problems += judge(clauses, ran)
     for problem in problems:
         print(problem, file=sys.stderr)
+    report(clauses, problems)
     counts = ", ".join(f"RFC {rfc}: {sum(c.rfc == rfc for c in clauses)}" for rfc in RFCS)
     tests = {name for clause in clauses for name in names(clause)}
     print(f"{len(clauses)} clauses ({counts}), {len(tests)} tests named, "
