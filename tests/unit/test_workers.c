@@ -5,8 +5,8 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <string.h>
-#include <unistd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "auth/scheme.h"
 #include "backend/delay.h"
