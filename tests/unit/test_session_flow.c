@@ -100,6 +100,23 @@ static void a_quiet_session_holds_no_block(void)
 	peer_fini(&p);
 }
 
+static void a_session_that_waits_for_a_file_holds_no_block(void)
+{
+	struct peer p;
+	char octets[64];
+	peer_login(&p);
+	p.hold[EVENT_RETRIEVE] = true;
+	peer_send(&p, "RETR 1");
+	int descriptor = memfd_create("message", MFD_CLOEXEC);
+	pop3_answer_descriptor(peer_take(&p, EVENT_RETRIEVE), descriptor, 0, 28, 28);
+	context_collect(&p.context, p.now);
+	CU_ASSERT_EQUAL(pop3_session_pull(p.session, octets, sizeof octets, p.now), 15);
+	CU_ASSERT_TRUE(pop3_session_wants(p.session).load);
+	CU_ASSERT_PTR_NULL(p.session->output.block);
+	CU_ASSERT_PTR_NULL(p.session->transfer.window);
+	peer_fini(&p);
+}
+
 /* ---- Long lists ---- */
 
 #define MANY 100000
@@ -383,6 +400,7 @@ static const struct test tests[] = {
 	TEST(a_client_that_does_not_read_is_not_served_on),
 	TEST(a_big_message_needs_no_more_than_two_blocks),
 	TEST(a_quiet_session_holds_no_block),
+	TEST(a_session_that_waits_for_a_file_holds_no_block),
 	TEST(long_lists_stop_and_go_on),
 	TEST(a_wrong_size_is_an_error_event_and_list_keeps_its_number),
 	TEST(the_size_that_comes_with_a_message_wins),
