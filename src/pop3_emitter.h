@@ -322,8 +322,8 @@ enum pop3_apop {
  */
 struct pop3_options {
 	size_t size; /* sizeof(struct pop3_options) */
-	/* NULL = one line a record to stderr. Called on the server's thread; borrowed until it
-	 * returns. */
+	/* NULL = one line a record to stderr, which blocks as stderr does. Called on the server's
+	 * thread; borrowed until it returns. */
 	void (*log)(const struct pop3_record *, void *data);
 	void *log_data;
 	/* Log each command line, the arguments of PASS, APOP and AUTH hidden, and each response

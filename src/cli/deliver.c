@@ -3,7 +3,6 @@
  * takes most exit codes for a reason to bounce, so whatever an administrator can mend is
  * EX_TEMPFAIL: the message stays in its queue. Only a user that does not exist is EX_NOUSER.
  */
-#include <errno.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -61,29 +60,15 @@ static int deliver_to_user(const char *user, uid_t mail_user, const struct optio
 	return code;
 }
 
-static enum option_source source_of(const struct options *options, const char *key)
+static int find_account(const struct options *options, bool any_user, struct account *account)
 {
-	return options->source[option_find(key) - option_rows];
-}
-
-/*
- * With --maildir and no passwd file, neither named nor at the usual place, the folder is a mail
- * drop as `dev` serves it: every name that can be part of a path is a user.
- */
-static bool is_mail_drop(const struct options *options)
-{
-	return source_of(options, "maildir") == OPTION_FLAG &&
-	       source_of(options, "passwd") == OPTION_DEFAULT &&
-	       access(options->passwd, F_OK) != 0 && errno == ENOENT;
-}
-
-static int find_account(const struct options *options, struct account *account)
-{
-	if (geteuid() == 0 && options->user == NULL && is_mail_drop(options))
+	if (geteuid() == 0 && options->user == NULL && any_user)
 		return process_owner(options->maildir, account);
 	return process_account(options, account);
 }
 
+/* The maildir is a mail drop as `dev` serves it: every name that can be part of a path is a user.
+ */
 static int deliver_to_name(const char *user, uid_t mail_user, const struct options *options)
 {
 	const struct passwd_entry entry = {.user = user};
@@ -101,14 +86,19 @@ static int run(const struct arguments *arguments)
 	int code = arguments_load(arguments, &options);
 	if (code != 0)
 		return code == EX_USAGE ? code : EX_TEMPFAIL;
+	bool any_user = arguments_value(arguments, "any-user") != NULL;
+	if (any_user && options.maildir == NULL) {
+		options_fini(&options);
+		return message(EX_USAGE, "--any-user needs --maildir");
+	}
 	process_prepare();
-	code = find_account(&options, &account);
+	code = find_account(&options, any_user, &account);
 	if (code == 0)
 		code = process_drop(&account);
 	const char *user = arguments->words[0];
 	if (code != 0)
 		code = EX_TEMPFAIL;
-	else if (is_mail_drop(&options))
+	else if (any_user)
 		code = deliver_to_name(user, account.uid, &options);
 	else
 		code = deliver_to_user(user, account.uid, &options);
@@ -116,11 +106,16 @@ static int run(const struct arguments *arguments)
 	return code;
 }
 
-static const struct cli_flag flags[] = {CLI_CONFIG, {.name = NULL}};
+static const struct cli_flag flags[] = {
+	CLI_CONFIG,
+	{.name = "any-user", .help = "every name is a user of the maildir, as with dev"},
+	{.name = NULL},
+};
 
 const struct command command_deliver = {
 	.name = "deliver",
-	.usage = "[-c FILE] [--maildir ROOT] [--passwd FILE] [--user NAME] USER < message",
+	.usage = "[-c FILE] [--maildir ROOT [--any-user]] [--passwd FILE] [--user NAME] USER < "
+		 "message",
 	.help = "Deliver a message into the maildrop of a user",
 	.more = "Exit codes: 0 it is on disk, 67 no such user, 75 try again later.\n",
 	.settings = OPTION_DELIVER,

@@ -114,7 +114,7 @@ class Usage(TestCase):
         folder = self.temporary()
         done = subprocess.run(
             ["sh", "-c", 'exec "$@" <&-', "sh",
-             *command("deliver", "--maildir", folder, "alice")],
+             *command("deliver", "--any-user", "--maildir", folder, "alice")],
             env=environment(), capture_output=True, check=False)
         self.assert_exit(done, 75)
         self.assertEqual([], [name for _, _, names in os.walk(folder) for name in names])
