@@ -545,7 +545,7 @@ void pop3_session_free(struct pop3_session *);
  */
 void pop3_session_set_data(struct pop3_session *, void *data, void (*release)(void *data));
 /* In `connected`: this session's APOP challenge, by the rules of struct pop3_options; NULL = no
- * APOP. 0 or -EINVAL. */
+ * APOP. 0; -EINVAL or -ENOMEM: it stays as it was. */
 int pop3_session_set_apop(struct pop3_session *, const char *value);
 
 #pragma GCC visibility pop

@@ -74,10 +74,10 @@ void session_expire(struct pop3_session *s)
 {
 	struct answer late = {.given = true, .result = POP3_TEMPORARY};
 	/*
-	 * After an `open` that is late the session cannot go on: a second one might succeed, and
-	 * the answer to the first would then seem to be its own.
+	 * After a login that is late the session cannot go on: a second one might succeed, and what
+	 * the first still does would then seem to be done for it.
 	 */
-	if (event_is(s->pending, EVENT_OPEN))
+	if (event_is(s->pending, EVENT_AUTHENTICATE) || event_is(s->pending, EVENT_OPEN))
 		session_close(s, POP3_REASON_TIMEOUT);
 	context_emit_error(s->context, s, "a deferred event was not answered in time");
 	s->pending = NULL;

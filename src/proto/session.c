@@ -4,6 +4,7 @@
  */
 #include "proto/session.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,8 @@ int pop3_session_set_apop(struct pop3_session *s, const char *value)
 		if (error < 0)
 			return error;
 		copy = strdup(challenge);
+		if (copy == NULL)
+			return -ENOMEM;
 	}
 	free(s->challenge);
 	s->challenge = copy;
@@ -79,8 +82,11 @@ static void set_standard_apop(struct pop3_session *s)
 			return;
 		break;
 	}
-	if (pop3_session_set_apop(s, chosen) < 0)
+	int error = pop3_session_set_apop(s, chosen);
+	if (error == -EINVAL)
 		context_emit_error(s->context, s, "the APOP value is not usable");
+	else if (error < 0)
+		context_emit_error(s->context, s, "no memory for the APOP challenge");
 }
 
 struct pop3_session *session_new(struct context *c, const struct pop3_info *info, int descriptor,

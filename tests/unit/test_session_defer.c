@@ -234,6 +234,25 @@ static void a_late_open_is_closed_once_with_its_user(void)
 	peer_fini(&p);
 }
 
+static void a_late_authenticate_ends_the_session(void)
+{
+	struct peer p;
+	peer_init(&p);
+	p.options.timeouts.login = 300000;
+	p.hold[EVENT_AUTHENTICATE] = true;
+	peer_connect(&p);
+	text_clear(&p.received);
+	peer_send(&p, "USER alice\nPASS secret\nUSER bob\nPASS secret");
+	peer_wait(&p, 60000);
+	CU_ASSERT(peer_got(&p, "+OK send PASS\n-ERR [SYS/TEMP] try again later"));
+	CU_ASSERT(peer_failed(&p, "a deferred event was not answered in time"));
+	CU_ASSERT(peer_heard(&p, "authenticate PASS alice secret"));
+	peer_answer(&p, EVENT_AUTHENTICATE);
+	CU_ASSERT(peer_is_closed(&p));
+	CU_ASSERT(peer_heard(&p, ""));
+	peer_fini(&p);
+}
+
 static void a_late_refusal_to_open_is_not_closed(void)
 {
 	struct peer p;
@@ -635,6 +654,7 @@ static const struct test tests[] = {
 	TEST(an_answer_that_takes_over_a_minute_is_a_temporary_failure),
 	TEST(a_late_message_is_only_released),
 	TEST(a_late_open_is_closed_once_with_its_user),
+	TEST(a_late_authenticate_ends_the_session),
 	TEST(a_late_refusal_to_open_is_not_closed),
 	TEST(a_client_that_leaves_while_open_is_pending_is_closed_after_the_answer),
 	TEST(nothing_is_opened_for_a_client_that_has_left),
