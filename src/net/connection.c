@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/secret.h"
 #include "net/server.h"
 
 /* ---- Events of the socket ---- */
@@ -107,22 +106,14 @@ void connection_free(struct connection *c)
 
 /* ---- Lingering ---- */
 
-/* Octets that nobody read, at the moment of close(2), make a reset that can overtake the reply. */
-static bool has_unread(struct connection *c)
-{
-	if (c->at_end || c->drained)
-		return false;
-	ssize_t got = recv(c->watch.descriptor, c->server->scratch, SCRATCH_SIZE, 0);
-	if (got <= 0)
-		return false;
-	secret_wipe(c->server->scratch, (size_t)got);
-	return true;
-}
-
-/* The last octet is on its way. */
+/*
+ * The last octet is queued. Octets of the client that meet a closed socket, now or later, make a
+ * reset, which throws away what it has not taken yet. So only our side is shut until it closes,
+ * too.
+ */
 static void close_gently(struct connection *c)
 {
-	if (!has_unread(c) || shutdown(c->watch.descriptor, SHUT_WR) < 0) {
+	if (c->at_end || shutdown(c->watch.descriptor, SHUT_WR) < 0) {
 		connection_close(c);
 		return;
 	}

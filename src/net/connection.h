@@ -27,7 +27,6 @@ struct connection {
 	uint32_t linger_left; /* octets still dropped while lingering */
 	bool open;            /* there is a socket */
 	bool readable;        /* reading may give something */
-	bool drained;         /* in this turn the socket had nothing more to read */
 	bool blocked;         /* the socket takes no output until POLLOUT */
 	bool broken;          /* an error was found while nothing was to be read */
 	bool hung_up;         /* both directions are shut; the watch has been removed */

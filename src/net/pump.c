@@ -53,8 +53,7 @@ static bool receive(struct connection *c, size_t *budget)
 	ssize_t got = recv(c->watch.descriptor, c->server->scratch, SCRATCH_SIZE, 0);
 	if (got > 0) {
 		/* A short read has emptied the socket; asking again would only cost. */
-		c->drained = got < SCRATCH_SIZE;
-		c->readable = !c->drained || c->hung_up;
+		c->readable = got == SCRATCH_SIZE || c->hung_up;
 		spend(budget, (size_t)got);
 		feed(c, (size_t)got);
 		return true;
@@ -66,7 +65,6 @@ static bool receive(struct connection *c, size_t *budget)
 	if (errno == EINTR)
 		return true;
 	c->readable = false;
-	c->drained = true;
 	if (errno != EAGAIN && errno != EWOULDBLOCK)
 		connection_end(c, POP3_REASON_LOST);
 	return false;
@@ -150,7 +148,6 @@ static void pump_lingering(struct connection *c)
 void connection_pump(struct connection *c)
 {
 	size_t budget = TURN_OCTETS_MAX;
-	c->drained = false;
 	if (c->lingering) {
 		pump_lingering(c);
 		return;

@@ -3,6 +3,7 @@ QUIT line had arrived, and the server gets its descriptors back."""
 
 import socket
 import struct
+import time
 
 import model
 import script
@@ -118,6 +119,24 @@ class Vanish(TestCase):
                 self.settle()
                 self.count()
         self.assertEqual(len(self.left()), 1)
+
+    def test_commands_after_quit_do_not_cost_the_replies_before_it(self):
+        # Octets that meet a closed socket make a reset, which throws away what is still unsent.
+        text = b"Subject: long\n\n" + (b"z" * 70 + b"\n") * 1400
+        self.running.plant([text])
+        with Client(self.running.address, receive_buffer=4096) as client:
+            client.login()
+            client.send(b"RETR 1\r\nQUIT\r\n")
+            self.wait_until(lambda: self.endings.seen() > self.sessions,
+                            lambda: "the session does not end")
+            for _ in range(20):
+                client.send(b"NOOP\r\n")
+                time.sleep(0.002)
+            self.assertTrue(client.line().startswith(b"+OK"))
+            self.assertEqual(len(client.body()), len(text) + 1402)
+            self.assertEqual(client.line(), b"+OK bye")
+            self.assertEqual(client.rest(), b"")
+        self.settle()
 
     def test_half_close_after_pipelined_commands_gets_every_octet(self):
         self.fill()
