@@ -11,9 +11,12 @@
 #include "unit/peer.h"
 #include "unit/suite.h"
 
-/* The longest string tried over the alphabet, and room for what it can become. */
+/* The longest string tried over the alphabet, what may stand before and behind it, and room for
+ * what all of it can become. */
 #define STRING_MAX 8
-#define SENT_MAX   (4 * STRING_MAX + 16)
+#define BEFORE_MAX 34
+#define BEHIND     40
+#define SENT_MAX   (4 * STRING_MAX + BEFORE_MAX + BEHIND + 16)
 
 /* ---- The reference ---- */
 
@@ -202,6 +205,31 @@ static void every_string_is_sent_right_through_small_buffers(void)
 	test_count(cases);
 }
 
+/* Whole lines are copied in chunks: every string at every place of a chunk, with room and none. */
+static void every_string_is_sent_right_at_every_place_of_a_line(void)
+{
+	unsigned long cases = 0, wrong = 0;
+	char message[BEFORE_MAX + STRING_MAX + BEHIND];
+	memset(message, 'x', sizeof message);
+	for (size_t length = 0; length <= 4; length++) {
+		for (size_t index = 0; index < (size_t)1 << (2 * length); index++) {
+			for (size_t before = 0; before <= BEFORE_MAX; before++) {
+				size_t whole = before + length + BEHIND;
+				memset(message, 'x', sizeof message);
+				make_string(index, length, message + before);
+				message[whole - 1 - before % 20] = '\n';
+				wrong += !is_right(message, whole, 0, SENT_MAX - 1, POP3_ALL_LINES);
+				for (size_t room = 16; room <= 56; room++, cases++)
+					wrong += !is_right(message, whole, before, room,
+							   POP3_ALL_LINES);
+			}
+		}
+	}
+	CU_ASSERT_EQUAL(wrong, 0);
+	CU_ASSERT_EQUAL(cases, 489335);
+	test_count(cases);
+}
+
 static void top_is_a_prefix_of_the_message(void)
 {
 	unsigned long cases = 0, wrong = 0, longer = 0;
@@ -371,6 +399,7 @@ static const struct test tests[] = {
 	TEST(the_reference_itself_is_right),
 	TEST(every_string_cut_everywhere_is_sent_right),
 	TEST(every_string_is_sent_right_through_small_buffers),
+	TEST(every_string_is_sent_right_at_every_place_of_a_line),
 	TEST(top_is_a_prefix_of_the_message),
 	TEST(octets_above_127_and_nul_pass),
 	TEST(messages_of_memory_pass_every_buffer_boundary),
