@@ -1,6 +1,7 @@
 # Sourced by scripts/run and scripts/test: what Debian 12 must have installed, and installing it.
 
-BUILD_PACKAGES="gcc make libc6-dev pkg-config libgnutls28-dev libcrypt-dev libinih-dev"
+BUILD_PACKAGES="gcc make libc6-dev pkg-config libgnutls28-dev libcrypt-dev libinih-dev
+	libxxhash-dev"
 TEST_PACKAGES="g++ git clang clang-format libclang-rt-14-dev libcunit1-dev valgrind mandoc python3
 	curl fetchmail mpop getmail6 perl dovecot-pop3d procps util-linux"
 

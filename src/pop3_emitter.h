@@ -229,6 +229,7 @@ struct pop3_closed {
 struct pop3_error {
 	struct pop3_event event;
 	const char *text;
+	uint32_t message; /* whose size, as `list` gave it, is not that of what was sent; else 0 */
 };
 
 /* The server accepts connections at an address; the port is the real one. */

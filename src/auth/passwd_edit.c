@@ -21,6 +21,7 @@
 #include "auth/passwd_private.h"
 #include "auth/user.h"
 #include "base/buffer.h"
+#include "base/io.h"
 #include "base/secret.h"
 
 /* How often the lock is tried anew because another edit replaced the file meanwhile. */
@@ -114,20 +115,6 @@ static int edit_end(struct edit *e, int result)
 
 /* ---- Replacing ---- */
 
-static int write_all(int file, const char *octets, size_t length)
-{
-	while (length > 0) {
-		ssize_t written = write(file, octets, length);
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return -errno;
-		octets += written;
-		length -= (size_t)written;
-	}
-	return 0;
-}
-
 /* fchown(2) first: it takes set-id bits away. Nobody else may read the file before both are set. */
 static int give_identity(int file, const struct stat *old)
 {
@@ -155,7 +142,7 @@ static int still_the_same(const struct edit *e)
 
 static int file_fill(const struct edit *e, int file)
 {
-	int result = write_all(file, buffer_data(&e->output), e->output.length);
+	int result = io_write_all(file, buffer_data(&e->output), e->output.length);
 	if (result == 0)
 		result = give_identity(file, &e->status);
 	if (result == 0 && fsync(file) < 0)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "auth/passwd_private.h"
+#include "base/io.h"
 #include "base/secret.h"
 
 /* How often a file that changes under the reader is read anew. */
@@ -79,23 +80,6 @@ bool passwd_refused(const struct passwd_error *error, const char *path)
 	return passwd_stamp_equal(&error->stamp, &now);
 }
 
-/* Read up to `size` octets; returns how many there were, or a negative errno value. */
-static ssize_t read_whole(int file, char *text, size_t size)
-{
-	size_t length = 0;
-	while (length < size) {
-		ssize_t got = pread(file, text + length, size - length, (off_t)length);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (got == 0)
-			break;
-		length += (size_t)got;
-	}
-	return (ssize_t)length;
-}
-
 static int error_of_errno(struct passwd_error *error, int result)
 {
 	return passwd_error_set(error, result, 0, strerror(-result));
@@ -120,7 +104,7 @@ static int read_once(int file, struct passwd_error *error, char **text, size_t *
 	char *read_text = malloc(size);
 	if (read_text == NULL)
 		return error_of_errno(error, -ENOMEM);
-	ssize_t got = read_whole(file, read_text, size);
+	ssize_t got = io_read_at(file, read_text, size, 0);
 	int result = got < 0 ? (int)got : 0;
 	if (result == 0 && (got != status->st_size || fstat(file, &after) < 0 ||
 			    !time_equal(after.st_mtim, status->st_mtim)))

@@ -27,6 +27,7 @@ struct store_backend {
 	struct grants *grants;
 	struct sessions *sessions;
 	struct log_sink log;
+	const char *index_directory;
 	atomic_bool mark_seen;
 };
 
@@ -36,7 +37,6 @@ struct store_session {
 	struct store_backend *backend;
 	struct maildrop *maildrop; /* NULL before `open` was done and after `quit` */
 	bool mark_seen;
-	bool retrieved; /* any message */
 
 	/* The work under way, if `entry` is busy. */
 	struct work work;
@@ -131,7 +131,8 @@ static void run_open(struct work *work)
 	struct store_session *session = SESSION_OF(work, work);
 	struct store_backend *backend = session->backend;
 	uint64_t id = session->entry.id;
-	const struct maildrop_options options = {.mark_seen = session->mark_seen};
+	const struct maildrop_options options = {.mark_seen = session->mark_seen,
+						 .index_directory = backend->index_directory};
 	enum store_result result =
 		maildrop_open(session->grant, &options, &backend->log, &session->maildrop);
 	grants_release(session->grant);
@@ -256,7 +257,6 @@ static void note_retrieved(struct store_session *session, const struct pop3_retr
 	if (event->lines != POP3_ALL_LINES)
 		return;
 	maildrop_retrieved(session->maildrop, event->which);
-	session->retrieved = true;
 }
 
 static void run_retrieve(struct work *work)
@@ -305,7 +305,7 @@ static void on_retrieve(struct pop3_retrieve *retrieve, void *data)
 		pop3_fail(event, POP3_TEMPORARY, NULL);
 }
 
-/* ---- quit and closed ---- */
+/* ---- quit ---- */
 
 static void give_back(struct store_session *session)
 {
@@ -332,7 +332,7 @@ static void on_quit(struct pop3_quit *quit, void *data)
 	struct store_session *session = find(backend, event->id);
 	if (session != NULL && session->maildrop != NULL &&
 	    sessions_begin(backend->sessions, &session->entry)) {
-		if (count > 0 || (session->mark_seen && session->retrieved)) {
+		if (maildrop_needs_commit(session->maildrop, count)) {
 			if (leave_to_worker(session, run_quit, drop, &event))
 				return;
 		} else {
@@ -343,6 +343,24 @@ static void on_quit(struct pop3_quit *quit, void *data)
 	/* Nothing to do, or nothing done: all that is marked remains. */
 	if (event != NULL)
 		pop3_answer_quit((struct pop3_quit *)(void *)event, count);
+}
+
+/* ---- error and closed ---- */
+
+/* Whoever hears an error has it: it is for the log. */
+static void on_error(struct pop3_error *error, void *data)
+{
+	struct store_backend *backend = data;
+	struct store_session *session = find(backend, error->event.id);
+	const struct pop3_field fields[] = {LOG_NUMBER("session", error->event.id),
+					    LOG_TEXT("text", error->text)};
+	size_t first = error->event.id == 0 ? 1 : 0;
+	log_write(&backend->log, POP3_LOG_ERROR, "error", fields + first, 2 - first);
+	if (error->message == 0 || session == NULL || session->maildrop == NULL ||
+	    !sessions_begin(backend->sessions, &session->entry))
+		return;
+	maildrop_has_wrong_size(session->maildrop, error->message);
+	end_work(session);
 }
 
 static void on_closed(struct pop3_closed *event, void *data)
@@ -358,12 +376,14 @@ static const struct pop3_handlers handlers = {
 	.retrieve = on_retrieve,
 	.quit = on_quit,
 	.closed = on_closed,
+	.error = on_error,
 };
 
 /* ---- Its life ---- */
 
 struct store_backend *store_backend_new(struct workers *workers, struct grants *grants,
-					const struct log_sink *log, bool mark_seen)
+					const struct log_sink *log, bool mark_seen,
+					const char *index_directory)
 {
 	struct store_backend *backend = calloc(1, sizeof *backend);
 	if (backend == NULL)
@@ -372,6 +392,7 @@ struct store_backend *store_backend_new(struct workers *workers, struct grants *
 	backend->workers = workers;
 	backend->grants = grants;
 	backend->log = *log;
+	backend->index_directory = index_directory;
 	atomic_init(&backend->mark_seen, mark_seen);
 	backend->sessions = sessions_new();
 	if (backend->sessions == NULL) {

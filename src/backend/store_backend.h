@@ -20,11 +20,12 @@ struct store_backend;
 /*
  * Workers and grants are borrowed until store_backend_free(); the sink's data too, and its function
  * is called from any thread. With `mark_seen` messages that were retrieved and not deleted move
- * from new/ to cur/ at QUIT. A queue of as many pieces as there may be sessions is never full; with
- * a shorter one a client may be told [SYS/TEMP]. NULL: out of memory.
+ * from new/ to cur/ at QUIT. `index_directory`: where the indexes are, borrowed likewise; NULL: in
+ * the maildrops. A queue of as many pieces as there may be sessions is never full; with a shorter
+ * one a client may be told [SYS/TEMP]. NULL: out of memory.
  */
 struct store_backend *store_backend_new(struct workers *, struct grants *, const struct log_sink *,
-					bool mark_seen);
+					bool mark_seen, const char *index_directory);
 /*
  * Free it, after its server and after workers_free() for its workers. Locks that are still held are
  * given back. NULL is fine.

@@ -94,7 +94,7 @@ static int make_server(struct dev *dev)
 	dev->workers = workers_new(dev->options.store_workers, QUEUE_MAX);
 	if (dev->grants != NULL && dev->workers != NULL)
 		dev->store = store_backend_new(dev->workers, dev->grants, &dev->logger.sink,
-					       dev->options.mark_seen);
+					       dev->options.mark_seen, dev->options.index_dir);
 	if (dev->store != NULL)
 		dev->server = pop3_server_new(dev->options.hostname, &options, &dev->login);
 	if (dev->server == NULL)

@@ -55,6 +55,8 @@ const struct option_row option_rows[OPTION_COUNT] = {
 		 "look up user@domain as user if it is not there")},
 	{BOOLEAN(mark_seen, "no", RUNS,
 		 "move retrieved messages from new/ to cur/ at QUIT")},
+	{TEXT(index_dir, OPTION_PATH, NULL, "DIR", RUNS,
+	      "where the indexes of the maildrops are; else in each"), .restart = true},
 	{NUMBER(max_connections, "10000", 1, OPTIONS_CONNECTIONS_MAX, "COUNT", RUNS,
 		"connections in total")},
 	{NUMBER(max_connections_per_address, "50", 1, OPTIONS_CONNECTIONS_MAX, "COUNT", RUNS,

@@ -202,6 +202,7 @@ void options_fini(struct options *options)
 	free(options->passwd);
 	free(options->user);
 	free(options->hostname);
+	free(options->index_dir);
 	*options = (struct options){0};
 }
 

@@ -37,13 +37,13 @@ struct option_list {
 };
 
 enum {
-	OPTION_COUNT = 27, /* rows of the table */
+	OPTION_COUNT = 28, /* rows of the table */
 };
 
 /* All settings as values. Texts are NULL where nothing is set and there is no default. */
 struct options {
 	struct option_list listen; /* addresses as pop3_server_listen() takes them */
-	char *maildir, *passwd, *user, *hostname;
+	char *maildir, *passwd, *user, *hostname, *index_dir;
 	bool apop, allow_plaintext, strip_domain, mark_seen;
 	uint32_t max_connections, max_connections_per_address, max_connections_per_user;
 	bool limits_on_loopback;

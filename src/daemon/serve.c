@@ -195,7 +195,7 @@ static int make_backend(struct daemon *d)
 	d->crypt_workers = workers_new(d->started.crypt_workers, d->started.crypt_queue);
 	if (d->grants != NULL && d->store_workers != NULL && d->crypt_workers != NULL)
 		d->store = store_backend_new(d->store_workers, d->grants, &d->logger.sink,
-					     d->started.mark_seen);
+					     d->started.mark_seen, d->started.index_dir);
 	if (d->store == NULL)
 		return message(EX_OSERR, "out of memory");
 	int code = read_users(d);

@@ -64,7 +64,13 @@ void context_emit_listening(struct context *c, const char *address, uint16_t por
 
 void context_emit_error(struct context *c, struct pop3_session *s, const char *text)
 {
-	struct pop3_error event = {.text = text};
+	context_emit_wrong_size(c, s, 0, text);
+}
+
+void context_emit_wrong_size(struct context *c, struct pop3_session *s, uint32_t message,
+			     const char *text)
+{
+	struct pop3_error event = {.text = text, .message = message};
 	if (s != NULL)
 		event.event = session_event(s);
 	if (event_emit(EVENT_ERROR, s == NULL ? NULL : &s->emitter, &c->emitter, &event) > 0)

@@ -45,5 +45,8 @@ void context_collect(struct context *, uint64_t now);
 void context_emit_listening(struct context *, const char *address, uint16_t port);
 /* The `error` event, or the log if nobody hears it. `session` may be NULL. */
 void context_emit_error(struct context *, struct pop3_session *, const char *text);
+/* The same about a message whose size was announced wrong. */
+void context_emit_wrong_size(struct context *, struct pop3_session *, uint32_t message,
+			     const char *text);
 
 #endif

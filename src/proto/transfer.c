@@ -99,7 +99,7 @@ static void check_size(struct pop3_session *s)
 	char text[128];
 	snprintf(text, sizeof text, "message %u has %llu octets, %llu were announced", t->msgno,
 		 (unsigned long long)t->wire.octets, (unsigned long long)t->announced);
-	context_emit_error(s->context, s, text);
+	context_emit_wrong_size(s->context, s, t->msgno, text);
 }
 
 static void finish_message(struct pop3_session *s, char *out)

@@ -1,17 +1,19 @@
-/* From the folders of a Maildir to a frozen list. */
+/* The frozen list of a maildrop at login: from its index, its folders, or both. */
 #ifndef POP3_STORE_COLLECT_H
 #define POP3_STORE_COLLECT_H
 
 #include "store/grant.h"
-#include "store/maildrop_list.h"
+#include "store/index.h"
+#include "store/maildrop.h"
 
 /*
- * Read new/ and cur/, find out the sizes, sort, give each message its unique-id. Entries that are
- * no regular files, and files that cannot be read and do not tell their size, are skipped with one
- * log line each kind. STORE_TEMPORARY, STORE_PERMANENT: a folder could not be read whole, or no
- * memory, descriptors; logged. *list is set on STORE_OK alone, with one reference.
+ * Make the list, and write the index anew if it is not as it should be. Entries that are no regular
+ * files, files that cannot be read and do not tell their size, and an index that cannot be used or
+ * written are one log line each. STORE_TEMPORARY, STORE_PERMANENT: a folder could not be read
+ * whole, or no memory, descriptors; logged. *list is set on STORE_OK alone, with one reference.
  */
-enum store_result collect_list(int maildir, const struct store_grant *, const struct log_sink *,
+enum store_result collect_list(const struct maildir *, const struct store_grant *,
+			       const struct maildrop_options *, const struct log_sink *,
 			       struct maildrop_list **list);
 
 #endif

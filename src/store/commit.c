@@ -10,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "store/folder.h"
+#include "store/change.h"
+#include "store/correct.h"
 #include "store/maildrop_private.h"
 #include "store/name.h"
 #include "store/report.h"
@@ -76,7 +77,7 @@ static int delete_name(struct commit *c, enum folder folder, int descriptor, con
 	int error = folder_stat(descriptor, name, &status);
 	if (error < 0)
 		return error;
-	if (!S_ISREG(status.st_mode) || folder_identity(&status) != identity)
+	if (!S_ISREG(status.st_mode) || folder_identity(&c->maildrop->maildir, &status) != identity)
 		return -ESTALE;
 	if (unlinkat(descriptor, name, 0) < 0)
 		return -errno;
@@ -129,18 +130,18 @@ static struct sought *first_sought(const struct commit *c, const struct sought *
 }
 
 /* This name has the base name of a message that is sought. */
-static void delete_found(struct commit *c, struct sought *s, enum folder folder, int descriptor,
-			 const char *name)
+static void delete_found(struct commit *c, struct sought *s, const struct folder_entry *found)
 {
 	bool more_names = false;
-	int error = delete_name(c, folder, descriptor, name, s->entry.identity, &more_names);
+	int error = delete_name(c, found->folder, found->descriptor, found->name, s->entry.identity,
+				&more_names);
 	if (error == -ENOENT)
 		return;
 	if (error == -ESTALE) {
 		s->replaced = s->alone;
 	} else if (error < 0) {
 		s->fate = FATE_FAILED;
-		fail_message(c, folder, name, error);
+		fail_message(c, found->folder, found->name, error);
 	} else {
 		c->sought_deleted++;
 		if (!more_names)
@@ -148,9 +149,10 @@ static void delete_found(struct commit *c, struct sought *s, enum folder folder,
 	}
 }
 
-static int visit(void *state, enum folder folder, int descriptor, const char *name)
+static int visit(void *state, const struct folder_entry *found)
 {
 	struct commit *c = state;
+	const char *name = found->name;
 	struct sought key = {0};
 	key.entry.base = name;
 	key.entry.base_length = name_base_length(name, strlen(name));
@@ -159,7 +161,7 @@ static int visit(void *state, enum folder folder, int descriptor, const char *na
 	struct sought *s = first_sought(c, &key);
 	for (; s != NULL && s < end && compare_sought(&key, s) == 0; s++)
 		if (s->fate == FATE_OPEN)
-			delete_found(c, s, folder, descriptor, name);
+			delete_found(c, s, found);
 	return 0;
 }
 
@@ -201,10 +203,10 @@ static void delete_sought(struct commit *c)
 	c->touched[FOLDER_CUR] = true;
 
 	/* One reading more than tries: the first one changes the folders itself. */
-	for (int tries = 0; tries < FOLDER_TRIES + 1 && error == -EAGAIN; tries++) {
+	for (int tries = 0; tries < CHANGE_TRIES + 1 && error == -EAGAIN; tries++) {
 		bool quiet = false;
 		c->sought_deleted = 0;
-		int result = folder_read_both(c->maildrop->directory, visit, c, &quiet);
+		int result = change_read_quietly(&c->maildrop->maildir, visit, c, &quiet);
 		if (result < 0)
 			error = result;
 		else if (all_settled(c) || (quiet && c->sought_deleted == 0))
@@ -221,7 +223,7 @@ static int mark_message(struct commit *c, const struct maildrop_entry *entry, ch
 	int length = snprintf(seen_name, sizeof seen_name, "%.*s:2,S", (int)entry->base_length,
 			      entry->base);
 	int error = folder_stat(c->folders[FOLDER_NEW], name, &status);
-	if (error == 0 && folder_identity(&status) != entry->identity)
+	if (error == 0 && folder_identity(&c->maildrop->maildir, &status) != entry->identity)
 		error = -ENOENT;
 	if (error == 0 && (size_t)length >= sizeof seen_name)
 		error = -ENAMETOOLONG;
@@ -286,7 +288,7 @@ static int commit(struct commit *c, const uint32_t *messages, size_t count)
 {
 	const struct maildrop *m = c->maildrop;
 	for (enum folder f = FOLDER_NEW; f <= FOLDER_CUR; f++) {
-		c->folders[f] = folder_open(m->directory, f);
+		c->folders[f] = folder_open(m->maildir.descriptor, f);
 		if (c->folders[f] < 0)
 			return c->folders[f];
 	}
@@ -299,6 +301,8 @@ static int commit(struct commit *c, const uint32_t *messages, size_t count)
 	delete_sought(c);
 	mark_messages(c, messages, count);
 	sync_folders(c);
+	if (m->wrong_count > 0)
+		correct_index(m);
 	return 0;
 }
 
@@ -319,7 +323,7 @@ enum store_result maildrop_commit(struct maildrop *m, const uint32_t *messages, 
 {
 	struct commit c = {.maildrop = m, .folders = {-1, -1}};
 	*remaining = count;
-	if (count == 0 && m->retrieved == NULL)
+	if (!maildrop_needs_commit(m, count))
 		return STORE_OK;
 	int error = are_valid(m, messages, count) ? commit(&c, messages, count) : -EINVAL;
 	for (enum folder f = FOLDER_NEW; f <= FOLDER_CUR; f++)

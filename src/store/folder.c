@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifdef __linux__
@@ -18,8 +17,6 @@
 
 /* Room for names read at once: some hundreds. */
 #define NAMES_SIZE 16384
-/* No file system's clock ticks slower, in nanoseconds: Linux has 1 to 10 ms. */
-#define TICK 20000000
 /* 2^64 divided by the golden ratio: spreads the few bits of a device number. */
 #define DEVICE_FACTOR UINT64_C(0x9e3779b97f4a7c15)
 
@@ -37,103 +34,96 @@ int folder_open(int maildir, enum folder folder)
 	return descriptor < 0 ? -errno : descriptor;
 }
 
-/* Reads from where the descriptor is: opened anew it begins at the beginning. */
-static int read_folder(int descriptor, enum folder folder, folder_visit *visit, void *state)
+int maildir_init(int descriptor, struct maildir *maildir)
 {
-	_Alignas(struct dirent64) char names[NAMES_SIZE];
-	for (;;) {
-		ssize_t length = getdents64(descriptor, names, sizeof names);
-		if (length < 0)
-			return -errno;
-		if (length == 0)
-			return 0;
-		for (ssize_t at = 0; at < length;) {
-			const struct dirent64 *entry = (const void *)(names + at);
-			at += entry->d_reclen;
-			if (entry->d_name[0] == '.')
-				continue;
-			int stop = visit(state, folder, descriptor, entry->d_name);
-			if (stop != 0)
-				return stop;
-		}
-	}
+	struct stat status;
+	if (fstat(descriptor, &status) < 0)
+		return -errno;
+	*maildir = (struct maildir){.descriptor = descriptor, .device = (uint64_t)status.st_dev};
+	return 0;
 }
 
-static bool is_fresh(const struct stat *status)
+static uint64_t identity(const struct maildir *maildir, uint64_t device, uint64_t inode)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	int64_t age = (int64_t)(now.tv_sec - status->st_mtim.tv_sec) * 1000000000 +
-		      (now.tv_nsec - status->st_mtim.tv_nsec);
-	return age > -TICK && age < TICK;
+	return inode + (device - maildir->device) * DEVICE_FACTOR;
 }
 
-/*
- * When new/ and cur/ were changed last. A file system's clock ticks coarsely:
- *
- *	they: rename (mtime 7)    we: mtime is 7, read    they: rename (mtime 7)    we: still 7
- *
- * so a change in the present tick is waited out before it counts.
- */
-static int changed(const int folders[2], struct timespec times[2], bool wait)
+uint64_t folder_identity(const struct maildir *maildir, const struct stat *status)
 {
-	for (int i = 0; i < 2; i++) {
-		struct stat status;
-		if (fstat(folders[i], &status) < 0)
-			return -errno;
-		if (wait && is_fresh(&status)) {
-			nanosleep(&(struct timespec){.tv_nsec = TICK}, NULL);
-			return changed(folders, times, false);
-		}
-		times[i] = status.st_mtim;
+	return identity(maildir, (uint64_t)status->st_dev, (uint64_t)status->st_ino);
+}
+
+/* ---- Reading ---- */
+
+struct reading {
+	const struct maildir *maildir;
+	uint64_t device; /* of the folder */
+	folder_visit *visit;
+	void *state;
+};
+
+static int visit_names(const struct reading *r, struct folder_entry *entry, const char *names,
+		       size_t length)
+{
+	for (size_t at = 0; at < length;) {
+		const struct dirent64 *name = (const void *)(names + at);
+		at += name->d_reclen;
+		if (name->d_name[0] == '.')
+			continue;
+		entry->name = name->d_name;
+		entry->identity = identity(r->maildir, r->device, name->d_ino);
+		entry->regular = name->d_type == DT_REG;
+		int stop = r->visit(r->state, entry);
+		if (stop != 0)
+			return stop;
 	}
 	return 0;
 }
 
-static bool same_moment(const struct timespec *a, const struct timespec *b)
+/* Reads from where the descriptor is: opened anew it begins at the beginning. */
+static int read_folder(const struct reading *r, struct folder_entry *entry)
 {
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-static int read_both(const int folders[2], folder_visit *visit, void *state, bool *quiet)
-{
-	struct timespec before[2];
-	struct timespec after[2];
-	int result = 0;
-	if (quiet != NULL)
-		result = changed(folders, before, true);
-	if (result == 0)
-		result = read_folder(folders[0], FOLDER_NEW, visit, state);
-	if (result == 0)
-		result = read_folder(folders[1], FOLDER_CUR, visit, state);
-	if (result != 0 || quiet == NULL)
-		return result;
-	result = changed(folders, after, false);
-	if (result == 0)
-		*quiet = same_moment(&before[0], &after[0]) && same_moment(&before[1], &after[1]);
-	return result;
-}
-
-int folder_read_both(int maildir, folder_visit *visit, void *state, bool *quiet)
-{
-	int folders[2];
-	folders[0] = folder_open(maildir, FOLDER_NEW);
-	if (folders[0] < 0)
-		return folders[0];
-	folders[1] = folder_open(maildir, FOLDER_CUR);
-	int result = folders[1];
-	if (result >= 0) {
-		result = read_both(folders, visit, state, quiet);
-		close(folders[1]);
+	_Alignas(struct dirent64) char names[NAMES_SIZE];
+	for (;;) {
+		ssize_t length = getdents64(entry->descriptor, names, sizeof names);
+		if (length < 0)
+			return -errno;
+		if (length == 0)
+			return 0;
+		int stop = visit_names(r, entry, names, (size_t)length);
+		if (stop != 0)
+			return stop;
 	}
-	close(folders[0]);
+}
+
+static int read_open(const struct maildir *maildir, struct folder_entry *entry, folder_visit *visit,
+		     void *state)
+{
+	struct stat status;
+	if (fstat(entry->descriptor, &status) < 0)
+		return -errno;
+	const struct reading r = {maildir, (uint64_t)status.st_dev, visit, state};
+	return read_folder(&r, entry);
+}
+
+int folder_read(const struct maildir *maildir, enum folder folder, folder_visit *visit, void *state)
+{
+	int descriptor = folder_open(maildir->descriptor, folder);
+	if (descriptor < 0)
+		return descriptor;
+	struct folder_entry entry = {.folder = folder, .descriptor = descriptor};
+	int result = read_open(maildir, &entry, visit, state);
+	close(descriptor);
 	return result;
 }
 
-uint64_t folder_identity(const struct stat *status)
+int folder_read_both(const struct maildir *maildir, folder_visit *visit, void *state)
 {
-	return (uint64_t)status->st_ino + (uint64_t)status->st_dev * DEVICE_FACTOR;
+	int result = folder_read(maildir, FOLDER_NEW, visit, state);
+	return result != 0 ? result : folder_read(maildir, FOLDER_CUR, visit, state);
 }
+
+/* ---- Files ---- */
 
 int folder_stat(int folder, const char *name, struct stat *status)
 {

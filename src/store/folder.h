@@ -18,25 +18,47 @@ const char *folder_name(enum folder);
 /* The folder's descriptor, or a negative errno value. */
 int folder_open(int maildir, enum folder);
 
+/* An open Maildir, by its directory. */
+struct maildir {
+	int descriptor;
+	uint64_t device; /* that the directory lies on */
+};
+
+/* Fill *maildir from its directory's descriptor. 0 or a negative errno value. */
+int maildir_init(int descriptor, struct maildir *maildir);
+
+/*
+ * Is this the same file as another? Device and inode in one number, the device as seen from the
+ * Maildir's, so that it stays the same when the file system is mounted anew. Two files of one
+ * device never have the same; nor do, but for a chance nobody can arrange, files of different
+ * devices.
+ */
+uint64_t folder_identity(const struct maildir *, const struct stat *);
+
+/* A name in a folder. */
+struct folder_entry {
+	enum folder folder;
+	int descriptor; /* of the folder */
+	const char *name;
+	/* What the directory says of the file: on a file system that is made of several, stat(2)
+	 * may say otherwise. */
+	uint64_t identity;
+	bool regular; /* a regular file for certain */
+};
+
 /* Called with each name; returns 0 to go on. */
-typedef int folder_visit(void *state, enum folder, int folder, const char *name);
+typedef int folder_visit(void *state, const struct folder_entry *);
 
 /*
- * Visit each name in new/, then in cur/, that does not begin with a dot, in no order, until a visit
- * returns other than 0; so a message on its way from one to the other is seen at least once.
- * Returns what the last visit returned, or a negative errno value. If `quiet` is not NULL it is set
- * after a full reading: neither folder has changed from before to after it, so what was not visited
- * is not there. That may take some milliseconds longer, until a change would show.
+ * Visit each name in a folder that does not begin with a dot, in no order, until a visit returns
+ * other than 0. Returns what the last visit returned, or a negative errno value.
  */
-int folder_read_both(int maildir, folder_visit *visit, void *state, bool *quiet);
-/* How often a quiet reading is tried for. */
-#define FOLDER_TRIES 3
-
+int folder_read(const struct maildir *, enum folder, folder_visit *visit, void *state);
 /*
- * Is this the same file as another? Device and inode in one number. Two files of one device never
- * have the same; nor do, but for a chance nobody can arrange, files of different devices.
+ * The same in new/, then in cur/; so a message on its way from one to the other is seen at least
+ * once.
  */
-uint64_t folder_identity(const struct stat *);
+int folder_read_both(const struct maildir *, folder_visit *visit, void *state);
 
 /* fstatat(2) without following links: 0 or a negative errno value. */
 int folder_stat(int folder, const char *name, struct stat *);

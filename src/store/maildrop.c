@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "store/collect.h"
@@ -13,38 +14,54 @@
 #include "store/report.h"
 #include "store/seek.h"
 
-/* Lock what is there and list it. */
-static enum store_result take(struct maildrop *m, const struct store_grant *grant)
+static enum store_result take_nothing(struct maildrop *m, const struct store_grant *grant)
 {
-	if (m->directory < 0) {
-		m->list = maildrop_list_new(0, 0);
-		return m->list == NULL ? report_failure(grant, m->sink, "no memory", -ENOMEM)
-				       : STORE_OK;
-	}
-	int error = lock_take(m->directory, &m->lock);
+	static const struct list_plan empty;
+	m->list = maildrop_list_new(&empty);
+	return m->list == NULL ? report_failure(grant, m->sink, "no memory", -ENOMEM) : STORE_OK;
+}
+
+/* Lock what is there and list it. */
+static enum store_result take(struct maildrop *m, const struct store_grant *grant,
+			      const struct maildrop_options *options)
+{
+	int error = lock_take(m->maildir.descriptor, &m->lock);
 	if (error == -EWOULDBLOCK)
 		return STORE_IN_USE;
+	if (error == 0)
+		error = maildir_init(m->maildir.descriptor, &m->maildir);
 	if (error < 0)
 		return report_failure(grant, m->sink, "cannot lock the maildrop", error);
-	return collect_list(m->directory, grant, m->sink, &m->list);
+	return collect_list(&m->maildir, grant, options, m->sink, &m->list);
 }
 
 enum store_result maildrop_open(const struct store_grant *grant,
 				const struct maildrop_options *options, const struct log_sink *sink,
 				struct maildrop **maildrop)
 {
+	static const struct maildrop_options defaults;
 	struct maildrop *m = calloc(1, sizeof *m);
 	if (m == NULL)
 		return report_failure(grant, sink, "no memory", -ENOMEM);
 	m->sink = sink;
 	m->session = grant->session;
-	m->mark_seen = options != NULL && options->mark_seen;
-	m->directory = -1;
+	if (options == NULL)
+		options = &defaults;
+	m->mark_seen = options->mark_seen;
+	m->index_directory = options->index_directory;
+	m->maildir.descriptor = -1;
 	m->lock = -1;
 
-	enum store_result result = grant_open(grant, sink, &m->directory);
+	if (m->index_directory != NULL)
+		m->path = strdup(grant->maildrop);
+	if (m->index_directory != NULL && m->path == NULL) {
+		maildrop_close(m);
+		return report_failure(grant, sink, "no memory", -ENOMEM);
+	}
+	enum store_result result = grant_open(grant, sink, &m->maildir.descriptor);
 	if (result == STORE_OK)
-		result = take(m, grant);
+		result = m->maildir.descriptor < 0 ? take_nothing(m, grant)
+						   : take(m, grant, options);
 	if (result != STORE_OK) {
 		maildrop_close(m);
 		return result;
@@ -59,10 +76,12 @@ void maildrop_close(struct maildrop *m)
 		return;
 	if (m->lock >= 0)
 		close(m->lock);
-	if (m->directory >= 0)
-		close(m->directory);
+	if (m->maildir.descriptor >= 0)
+		close(m->maildir.descriptor);
 	maildrop_list_unref(m->list);
 	free(m->retrieved);
+	free(m->wrong);
+	free(m->path);
 	free(m);
 }
 
@@ -91,13 +110,12 @@ static int count_again(const struct maildrop *m, const struct maildrop_entry *en
 		       uint64_t *length, uint64_t *octets)
 {
 	struct octets counted;
-	int error = octets_count(descriptor, &counted);
+	int error = octets_count(descriptor, *length, &counted);
 	if (error < 0)
 		return error;
 	*length = counted.length;
 	*octets = octets_total(&counted);
-	if (*octets != entry->octets)
-		message_failed(m, entry, "the message has changed its size", 0);
+	message_failed(m, entry, "the message has changed its size", 0);
 	return 0;
 }
 
@@ -110,14 +128,16 @@ enum store_result maildrop_message(struct maildrop *m, size_t msgno, int *descri
 	struct stat status;
 	int opened;
 	bool exact = maildrop_list_has_twin(m->list, msgno - 1);
-	int error = seek_open(m->directory, &entry, exact, &opened, &status);
+	int error = seek_open(&m->maildir, &entry, exact, &opened, &status);
 	if (error < 0)
 		return message_failed(m, &entry, "cannot open the message", error);
 
 	uint64_t size = (uint64_t)status.st_size;
 	uint64_t sent = entry.octets;
-	if (size != entry.length)
+	if (size != entry.length) {
 		error = count_again(m, &entry, opened, &size, &sent);
+		maildrop_has_wrong_size(m, msgno);
+	}
 	if (error < 0) {
 		close(opened);
 		return message_failed(m, &entry, "cannot read the message", error);
@@ -136,7 +156,7 @@ bool maildrop_message_at_once(struct maildrop *m, size_t msgno, int *descriptor,
 	struct maildrop_entry entry = maildrop_list_entry(m->list, msgno - 1);
 	struct stat status;
 	int opened;
-	if (seek_open_cached(m->directory, &entry, &opened, &status) < 0)
+	if (seek_open_cached(&m->maildir, &entry, &opened, &status) < 0)
 		return false;
 	if ((uint64_t)status.st_size != entry.length) {
 		close(opened);
@@ -158,4 +178,24 @@ void maildrop_retrieved(struct maildrop *m, size_t msgno)
 		m->retrieved = calloc((count + 7) / 8, 1);
 	if (m->retrieved != NULL)
 		m->retrieved[(msgno - 1) / 8] |= (unsigned char)(1U << (msgno - 1) % 8);
+}
+
+void maildrop_has_wrong_size(struct maildrop *m, size_t msgno)
+{
+	if (m->maildir.descriptor < 0 || msgno < 1 || msgno > maildrop_list_count(m->list))
+		return;
+	/* Without memory it is found again another time. */
+	if (m->wrong == NULL)
+		m->wrong = calloc(WRONG_MAX, sizeof *m->wrong);
+	if (m->wrong == NULL || m->wrong_count == WRONG_MAX)
+		return;
+	for (size_t i = 0; i < m->wrong_count; i++)
+		if (m->wrong[i] == msgno - 1)
+			return;
+	m->wrong[m->wrong_count++] = (uint32_t)(msgno - 1);
+}
+
+bool maildrop_needs_commit(const struct maildrop *m, size_t marked)
+{
+	return marked > 0 || m->retrieved != NULL || m->wrong_count > 0;
 }

@@ -16,6 +16,10 @@ struct maildrop;
 struct maildrop_options {
 	/* At commit, messages told of with maildrop_retrieved() move from new/ to cur/ as seen. */
 	bool mark_seen;
+	/* The folder of the indexes; NULL: each is in its Maildir. Must live until
+	 * maildrop_close().
+	 */
+	const char *index_directory;
 };
 
 /*
@@ -50,15 +54,23 @@ bool maildrop_message_at_once(struct maildrop *, size_t msgno, int *descriptor, 
 			      uint64_t *octets);
 /* The client has had the whole of this message; matters only to `mark_seen`. */
 void maildrop_retrieved(struct maildrop *, size_t msgno);
+/*
+ * The message proved to have another size as sent than the list says, since a claim in its name was
+ * wrong, or the index: at commit it is measured, and the index put right. The list stays as it is.
+ */
+void maildrop_has_wrong_size(struct maildrop *, size_t msgno);
+
+/* With `marked` messages to be deleted: is there anything for maildrop_commit() to do? */
+bool maildrop_needs_commit(const struct maildrop *, size_t marked);
 
 /*
  * QUIT (RFC 1939 section 6): delete `count` messages, numbers ascending, then mark the retrieved
- * others as seen if that is wanted. A file is deleted only if it is the very one of the list
- * (device, inode, base name), wherever it is now; one that took its place since stays, and counts
- * as not gone. A failure does not stop the rest and is logged; a message that is gone already
- * counts as gone. *remaining: how many are not gone for certain, which is all that were deleted
- * from a directory that could not be synced. It is always set. STORE_OK if and only if it is 0,
- * else STORE_TEMPORARY or STORE_PERMANENT.
+ * others as seen if that is wanted, and put wrong sizes right in the index. A file is deleted only
+ * if it is the very one of the list (device, inode, base name), wherever it is now; one that took
+ * its place since stays, and counts as not gone. A failure does not stop the rest and is logged; a
+ * message that is gone already counts as gone. *remaining: how many are not gone for certain, which
+ * is all that were deleted from a directory that could not be synced. It is always set. STORE_OK if
+ * and only if it is 0, else STORE_TEMPORARY or STORE_PERMANENT.
  */
 enum store_result maildrop_commit(struct maildrop *, const uint32_t *messages, size_t count,
 				  size_t *remaining);

@@ -1,7 +1,8 @@
 /*
- * The frozen list of a maildrop: what the messages were at login, in order. One allocation without
- * a pointer in it, shared by reference counts; it never changes. Message n (1-based) has index n
- * - 1. It costs 24 octets a message, its file name and three octets more.
+ * The frozen list of a maildrop: what the messages were at login, in order. It is one block of
+ * memory without a pointer in it, so that it can be written to a file, read back, or handed to
+ * another process; it never changes and is shared by reference counts. Message n (1-based) has
+ * index n - 1. A message costs 24 octets and its unique-id, whose end is among the 24.
  */
 #ifndef POP3_STORE_MAILDROP_LIST_H
 #define POP3_STORE_MAILDROP_LIST_H
@@ -31,32 +32,56 @@ const uint32_t *maildrop_list_offsets(const struct maildrop_list *);
 
 /* One message, to build a list of and as a list gives it back. */
 struct maildrop_entry {
+	const char *id;     /* the unique-id; ends with a NUL */
 	const char *base;   /* not ended by a NUL: `base_length` octets */
 	size_t base_length; /* 0 to 255 */
 	const char *info;   /* what follows the base name in the file's name; ends with a NUL */
 	bool seen;          /* the file was in cur/, else in new/ */
 	uint64_t identity;  /* of the file, see folder_identity() */
-	uint64_t length;    /* of the file, in octets; UINT64_MAX = not known any more */
-	uint64_t octets;    /* as sent */
+	uint64_t length;    /* of the file, in octets */
+	uint64_t octets;    /* as sent: at least `length` */
 };
 
 /* The longest file name of a message, with its NUL. */
 #define MAILDROP_NAME_SIZE 256
 
-/*
- * A list with room for `count` messages, their unique-ids and names taking `text` octets as
- * maildrop_list_text_size() says; they are appended in order. NULL: no memory, or too much text.
- */
-struct maildrop_list *maildrop_list_new(size_t count, uint64_t text);
-uint64_t maildrop_list_text_size(const struct maildrop_entry *, const char *id);
-/* `id` is the unique-id; where it is the base name itself it is kept only once. */
-void maildrop_list_append(struct maildrop_list *, const struct maildrop_entry *, const char *id);
-
 /* The entry of a message, index < count; it points into the list. */
 struct maildrop_entry maildrop_list_entry(const struct maildrop_list *, size_t index);
+/* Its file's identity alone. */
+uint64_t maildrop_list_identity(const struct maildrop_list *, size_t index);
 /* Is there another message with the same base name? They lie side by side. */
 bool maildrop_list_has_twin(const struct maildrop_list *, size_t index);
 /* The file's name as it was seen, base and info. */
 void maildrop_entry_name(const struct maildrop_entry *, char name[MAILDROP_NAME_SIZE]);
+
+/*
+ * Building takes two passes over the entries, which must be the same both times: the first adds
+ * them to a plan, zeroed at the beginning, the second appends them to the list made by it.
+ */
+struct list_plan {
+	uint64_t count;
+	uint64_t text; /* octets */
+	uint32_t place_count;
+	uint32_t place_text; /* octets */
+	struct list_place {
+		const char *info; /* must live until the list is built */
+		bool seen;
+	} places[64];
+};
+
+void list_plan_add(struct list_plan *, const struct maildrop_entry *);
+/* An empty list with room for what was planned. NULL: no memory, or more than a list can hold. */
+struct maildrop_list *maildrop_list_new(const struct list_plan *);
+void maildrop_list_append(struct maildrop_list *, const struct list_plan *,
+			  const struct maildrop_entry *);
+
+/* The whole of it as octets, to be written somewhere. */
+const void *maildrop_list_block(const struct maildrop_list *, size_t *size);
+/*
+ * The opposite: a list around a block from malloc(3), which becomes the list's. The block may hold
+ * anything: all that reading it relies on is checked, and that names are names, unique-ids legal
+ * and sizes possible. NULL: it is no list, or no memory; then the block stays the caller's.
+ */
+struct maildrop_list *maildrop_list_adopt(void *block, size_t size);
 
 #endif

@@ -36,23 +36,22 @@ static bool is_hash(const char *base, size_t length)
 	return true;
 }
 
-/* RFC 1939 section 7. */
-static bool is_unique_id(const char *base, size_t length)
+bool name_is_unique_id(const char *text, size_t length)
 {
 	if (length < 1 || length > NAME_ID_MAX)
 		return false;
 	for (size_t i = 0; i < length; i++)
-		if (base[i] < 0x21 || base[i] > 0x7e)
+		if (text[i] < 0x21 || text[i] > 0x7e)
 			return false;
 	return true;
 }
 
-static int hash(const char *text, size_t length, char id[NAME_ID_SIZE])
+int name_hash(const char *text, size_t length, char hash[NAME_HASH_SIZE])
 {
 	unsigned char digest[HASH_OCTETS];
 	if (gnutls_hash_fast(GNUTLS_DIG_SHA256, text, length, digest) != 0)
 		return -ENOMEM;
-	char *out = id;
+	char *out = hash;
 	memcpy(out, HASH_MARK, HASH_MARK_LENGTH);
 	out += HASH_MARK_LENGTH;
 	for (size_t i = 0; i < HASH_OCTETS; i++) {
@@ -65,14 +64,15 @@ static int hash(const char *text, size_t length, char id[NAME_ID_SIZE])
 
 int name_unique_id(const char *base, size_t length, char id[NAME_ID_SIZE])
 {
-	if (!is_unique_id(base, length) || is_hash(base, length))
-		return hash(base, length, id);
+	if (!name_is_unique_id(base, length) || is_hash(base, length))
+		return name_hash(base, length, id);
 	memcpy(id, base, length);
 	id[length] = '\0';
 	return 0;
 }
 
-int name_unique_id_of_twin(const char *base, size_t length, uint64_t inode, char id[NAME_ID_SIZE])
+int name_unique_id_of_twin(const char *base, size_t length, uint64_t identity,
+			   char id[NAME_ID_SIZE])
 {
 	/* No name has a NUL, so this text is no base name. */
 	char text[NAME_OCTETS_MAX + 1 + NUMBER_SIZE];
@@ -80,8 +80,8 @@ int name_unique_id_of_twin(const char *base, size_t length, uint64_t inode, char
 		length = NAME_OCTETS_MAX;
 	memcpy(text, base, length);
 	text[length] = '\0';
-	size_t digits = number_format(inode, text + length + 1);
-	return hash(text, length + 1 + digits, id);
+	size_t digits = number_format(identity, text + length + 1);
+	return name_hash(text, length + 1 + digits, id);
 }
 
 static void take_hint(const char *field, size_t length, char letter, bool *has, bool *twice,

@@ -22,14 +22,24 @@
  */
 size_t name_base_length(const char *name, size_t length);
 
+/* May it be a unique-id: 1-70 octets of 0x21-0x7E (RFC 1939 section 7)? */
+bool name_is_unique_id(const char *text, size_t length);
+
+/* "x-" and the SHA-256 in hexadecimal. 0, or -ENOMEM. */
+#define NAME_HASH_SIZE 67
+int name_hash(const char *text, size_t length, char hash[NAME_HASH_SIZE]);
+
 /*
  * The unique-id of a base name: itself if it is one (1-70 octets of 0x21-0x7E), else "x-" and the
  * SHA-256 of it in hexadecimal. A base name that looks like such a hash is hashed too, so two base
  * names never share a unique-id. 0, or -ENOMEM.
  */
 int name_unique_id(const char *base, size_t length, char id[NAME_ID_SIZE]);
-/* For a second file with the same base name: always a hash, of the base name and the inode. */
-int name_unique_id_of_twin(const char *base, size_t length, uint64_t inode, char id[NAME_ID_SIZE]);
+/*
+ * For files that share a base name: always a hash, of the base name and what tells the files apart.
+ */
+int name_unique_id_of_twin(const char *base, size_t length, uint64_t identity,
+			   char id[NAME_ID_SIZE]);
 
 /* The sizes that a base name claims. */
 struct name_hints {

@@ -32,12 +32,16 @@ uint64_t octets_total(const struct octets *o)
 	return o->length > 0 && o->last != '\n' ? total + 2 : total;
 }
 
-int octets_count(int descriptor, struct octets *result)
+int octets_count(int descriptor, uint64_t length, struct octets *result)
 {
 	char buffer[READ_SIZE];
 	struct octets o = {0};
-	for (;;) {
-		ssize_t got = pread(descriptor, buffer, sizeof buffer, (off_t)o.length);
+	if (length > OCTETS_LENGTH_MAX)
+		return -EFBIG;
+	while (o.length < length) {
+		size_t size = length - o.length < sizeof buffer ? (size_t)(length - o.length)
+								: sizeof buffer;
+		ssize_t got = pread(descriptor, buffer, size, (off_t)o.length);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
@@ -45,8 +49,6 @@ int octets_count(int descriptor, struct octets *result)
 		if (got == 0)
 			break;
 		octets_add(&o, buffer, (size_t)got);
-		if (o.length > OCTETS_LENGTH_MAX)
-			return -EFBIG;
 	}
 	*result = o;
 	return 0;

@@ -24,8 +24,10 @@ uint64_t octets_total(const struct octets *);
 /* The longest message: its size as sent can never overflow. */
 #define OCTETS_LENGTH_MAX (UINT64_MAX / 4)
 
-/* Count a whole file from its beginning with pread(2); its position stays. 0 or a negative errno
- * value. */
-int octets_count(int descriptor, struct octets *);
+/*
+ * Count a file's first `length` octets, or all if it has fewer, with pread(2); its position stays.
+ * 0 or a negative errno value; -EFBIG: more than a message can have.
+ */
+int octets_count(int descriptor, uint64_t length, struct octets *);
 
 #endif

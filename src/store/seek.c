@@ -6,10 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "store/folder.h"
+#include "store/change.h"
 #include "store/name.h"
 
 struct seek {
+	const struct maildir *maildir;
 	const struct maildrop_entry *entry;
 	bool exact;
 	int descriptor;
@@ -25,7 +26,7 @@ static int try_name(struct seek *s, int directory, const char *name)
 	if (descriptor < 0)
 		return descriptor;
 	if (fstat(descriptor, s->status) == 0 && S_ISREG(s->status->st_mode) &&
-	    (!s->exact || folder_identity(s->status) == s->entry->identity)) {
+	    (!s->exact || folder_identity(s->maildir, s->status) == s->entry->identity)) {
 		s->descriptor = descriptor;
 		return 1;
 	}
@@ -37,7 +38,7 @@ static int try_name(struct seek *s, int directory, const char *name)
  * Where most messages are: at the known name, or where a mail reader puts them. So reading all of a
  * large maildrop that another program has just marked as seen does not scan it for each message.
  */
-static int try_likely_names(struct seek *s, int maildir)
+static int try_likely_names(struct seek *s)
 {
 	const char *base = s->entry->base;
 	int length = (int)s->entry->base_length;
@@ -48,15 +49,17 @@ static int try_likely_names(struct seek *s, int maildir)
 		int written =
 			snprintf(path, sizeof path, "%s/%.*s%s",
 				 folder_name(cur ? FOLDER_CUR : FOLDER_NEW), length, base, info[i]);
-		int result = (size_t)written < sizeof path ? try_name(s, maildir, path) : 0;
+		int result = (size_t)written < sizeof path
+				     ? try_name(s, s->maildir->descriptor, path)
+				     : 0;
 		if (result != 0 && result != -ENAMETOOLONG)
 			return result;
 	}
 	return 0;
 }
 
-int seek_open_cached(int maildir, const struct maildrop_entry *entry, int *descriptor,
-		     struct stat *status)
+int seek_open_cached(const struct maildir *maildir, const struct maildrop_entry *entry,
+		     int *descriptor, struct stat *status)
 {
 	char path[sizeof "cur/" + MAILDROP_NAME_SIZE];
 	int written = snprintf(path, sizeof path, "%s/%.*s%s",
@@ -64,11 +67,11 @@ int seek_open_cached(int maildir, const struct maildrop_entry *entry, int *descr
 			       (int)entry->base_length, entry->base, entry->info);
 	if ((size_t)written >= sizeof path)
 		return -EAGAIN;
-	int opened = folder_open_cached(maildir, path);
+	int opened = folder_open_cached(maildir->descriptor, path);
 	if (opened < 0)
 		return -EAGAIN;
 	if (fstat(opened, status) < 0 || !S_ISREG(status->st_mode) ||
-	    folder_identity(status) != entry->identity) {
+	    folder_identity(maildir, status) != entry->identity) {
 		close(opened);
 		return -EAGAIN;
 	}
@@ -76,24 +79,27 @@ int seek_open_cached(int maildir, const struct maildrop_entry *entry, int *descr
 	return 0;
 }
 
-static int visit(void *state, enum folder folder, int descriptor, const char *name)
+static int visit(void *state, const struct folder_entry *found)
 {
 	struct seek *s = state;
-	size_t length = name_base_length(name, strlen(name));
-	(void)folder;
-	if (length != s->entry->base_length || memcmp(name, s->entry->base, length) != 0)
+	size_t length = name_base_length(found->name, strlen(found->name));
+	if (length != s->entry->base_length || memcmp(found->name, s->entry->base, length) != 0)
 		return 0;
-	return try_name(s, descriptor, name);
+	return try_name(s, found->descriptor, found->name);
 }
 
-int seek_open(int maildir, const struct maildrop_entry *entry, bool exact, int *descriptor,
-	      struct stat *status)
+int seek_open(const struct maildir *maildir, const struct maildrop_entry *entry, bool exact,
+	      int *descriptor, struct stat *status)
 {
-	struct seek s = {.entry = entry, .exact = exact, .descriptor = -1, .status = status};
-	int result = try_likely_names(&s, maildir);
-	for (int tries = 0; tries < FOLDER_TRIES && result == 0; tries++) {
+	struct seek s = {.maildir = maildir,
+			 .entry = entry,
+			 .exact = exact,
+			 .descriptor = -1,
+			 .status = status};
+	int result = try_likely_names(&s);
+	for (int tries = 0; tries < CHANGE_TRIES && result == 0; tries++) {
 		bool quiet = false;
-		result = folder_read_both(maildir, visit, &s, &quiet);
+		result = change_read_quietly(maildir, visit, &s, &quiet);
 		if (result == 0 && quiet)
 			return -ENOENT;
 	}

@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include "store/folder.h"
 #include "store/maildrop_list.h"
 
 /*
@@ -13,13 +14,13 @@
  * The descriptor becomes the caller's, *status is its fstat(2). 0; -ENOENT: it is gone for certain;
  * -EAGAIN: not found, but the folders kept changing; else a negative errno value.
  */
-int seek_open(int maildir, const struct maildrop_entry *, bool exact, int *descriptor,
+int seek_open(const struct maildir *, const struct maildrop_entry *, bool exact, int *descriptor,
 	      struct stat *status);
 /*
  * The same without ever waiting for the disk: 0, if the very file of the list is under the name it
  * had and the kernel knows it; else -EAGAIN, and seek_open() has to be asked.
  */
-int seek_open_cached(int maildir, const struct maildrop_entry *, int *descriptor,
+int seek_open_cached(const struct maildir *, const struct maildrop_entry *, int *descriptor,
 		     struct stat *status);
 
 #endif

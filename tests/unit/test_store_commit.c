@@ -271,6 +271,7 @@ static void commit_goes_on_after_a_failure(void)
 	CU_ASSERT_EQUAL(chmod("home/Maildir/cur", 0777), 0);
 	box_drop_powers();
 	struct maildrop *m = box_open(&box);
+	box_expect_log(&box, "text=\"the index cannot be written\"");
 	expect_commit(m, MESSAGES(1, 2, 3), STORE_PERMANENT, 2);
 	box_regain_powers();
 	box_expect_log(&box, "file=new/1.M1.x text=\"the message is not deleted\"");

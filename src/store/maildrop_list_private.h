@@ -1,0 +1,58 @@
+/*
+ * How a list lies in memory: a head, five arrays of `count` members, the places, the text.
+ *
+ * The usual message has its base name as unique-id, and its text is just that, ended by a NUL. Any
+ * other has the mark LIST_LONG in its code, and its text is
+ *
+ *	unique-id NUL  growth (8 octets)  'n' or 'c'  info NUL  base name NUL
+ *
+ * A place is 'n' or 'c' (new/, cur/) and an info, ended by a NUL: few differ in a maildrop, so a
+ * message only has a number of one.
+ */
+#ifndef POP3_STORE_MAILDROP_LIST_PRIVATE_H
+#define POP3_STORE_MAILDROP_LIST_PRIVATE_H
+
+#include <stdatomic.h>
+
+#include "store/maildrop_list.h"
+
+struct frozen_block {
+	uint64_t size;  /* of all */
+	uint64_t count; /* of messages */
+	uint64_t total; /* of all sizes */
+	uint32_t place_count;
+	uint32_t place_text; /* octets */
+	uint32_t text;       /* octets */
+	uint32_t reserved;   /* 0: the arrays begin aligned */
+	uint64_t sizes[];    /* [count] */
+};
+
+struct maildrop_list {
+	atomic_uint references;
+	struct frozen_block *block;
+	size_t built; /* messages appended; all of them once it is frozen */
+};
+
+/* In a code: the text is of the long kind. Else the code is the number of the message's place. */
+#define LIST_LONG   0x80
+#define LIST_PLACES 64
+/* The arrays' members of one message. */
+#define LIST_ENTRY_OCTETS (8 + 8 + 4 + 2 + 1)
+/* The longest growth that is not written into the text. */
+#define LIST_GROWTH_MAX UINT16_MAX
+
+struct list_arrays {
+	uint64_t *identities;
+	uint32_t *offsets; /* of the texts */
+	uint16_t *growths; /* how much longer the message is as sent than its file */
+	uint8_t *codes;
+	char *places;
+	char *text;
+};
+
+/* Where all is in a block whose head is right. */
+struct list_arrays list_arrays(const struct frozen_block *);
+/* The size of a block; at most 2^32 messages, 2^32 octets of each kind of text. */
+uint64_t list_size(uint64_t count, uint64_t place_text, uint64_t text);
+
+#endif
