@@ -10,6 +10,7 @@
 
 struct known {
 	const struct maildrop_list *list; /* NULL: nothing is known */
+	const uint64_t *identities;       /* of the list */
 	uint32_t *slots;                  /* index + 1, by identity; 0 = free */
 	uint32_t slot_mask;
 	unsigned char *found; /* one bit a message */

@@ -113,9 +113,9 @@ struct maildrop_entry maildrop_list_entry(const struct maildrop_list *list, size
 	return entry;
 }
 
-uint64_t maildrop_list_identity(const struct maildrop_list *list, size_t index)
+const uint64_t *maildrop_list_identities(const struct maildrop_list *list)
 {
-	return list_arrays(list->block).identities[index];
+	return list_arrays(list->block).identities;
 }
 
 static bool same_base(const struct maildrop_list *list, size_t a, size_t b)

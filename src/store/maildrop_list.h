@@ -47,8 +47,8 @@ struct maildrop_entry {
 
 /* The entry of a message, index < count; it points into the list. */
 struct maildrop_entry maildrop_list_entry(const struct maildrop_list *, size_t index);
-/* Its file's identity alone. */
-uint64_t maildrop_list_identity(const struct maildrop_list *, size_t index);
+/* The files' identities alone, by index. */
+const uint64_t *maildrop_list_identities(const struct maildrop_list *);
 /* Is there another message with the same base name? They lie side by side. */
 bool maildrop_list_has_twin(const struct maildrop_list *, size_t index);
 /* The file's name as it was seen, base and info. */

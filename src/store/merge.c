@@ -32,16 +32,23 @@ struct merge {
 	bool out_of_order; /* of the known list */
 };
 
+static int compare_base(const struct name_time *a_time, const char *a, size_t a_length,
+			const struct name_time *b_time, const char *b, size_t b_length)
+{
+	int order = name_time_compare(a_time, b_time);
+	return order != 0 ? order : name_compare(a, a_length, b, b_length);
+}
+
+static int compare_numbers(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
 static int compare_items(const struct item *a, const struct item *b)
 {
-	int order = name_time_compare(&a->time, &b->time);
-	if (order == 0)
-		order = name_compare(a->entry.base, a->entry.base_length, b->entry.base,
-				     b->entry.base_length);
-	if (order == 0)
-		order = (a->entry.identity > b->entry.identity) -
-			(a->entry.identity < b->entry.identity);
-	return order;
+	int order = compare_base(&a->time, a->entry.base, a->entry.base_length, &b->time,
+				 b->entry.base, b->entry.base_length);
+	return order != 0 ? order : compare_numbers(a->entry.identity, b->entry.identity);
 }
 
 /* ---- Files found ---- */
@@ -59,24 +66,28 @@ static struct item item_of_found(const struct scan *s, const struct found *f)
 			     .time = f->time};
 }
 
-/* Of several names of one file the last one seen comes last. */
-static int compare_fresh(const void *left, const void *right, void *scan)
+static int compare_files(const struct found *a, const struct found *b, const char *text)
 {
-	const struct item a = item_of_found(scan, left);
-	const struct item b = item_of_found(scan, right);
-	int order = compare_items(&a, &b);
-	const struct found *l = left;
-	const struct found *r = right;
-	return order != 0 ? order : (l->name > r->name) - (l->name < r->name);
+	int order = compare_base(&a->time, text + a->name, a->base_length, &b->time, text + b->name,
+				 b->base_length);
+	return order != 0 ? order : compare_numbers(a->identity, b->identity);
+}
+
+/* Of several names of one file the last one seen comes last. */
+static int compare_fresh(const void *left, const void *right, void *text)
+{
+	const struct found *a = left;
+	const struct found *b = right;
+	int order = compare_files(a, b, text);
+	return order != 0 ? order : compare_numbers(a->name, b->name);
 }
 
 static int compare_moved(const void *left, const void *right)
 {
 	const struct found *a = left;
 	const struct found *b = right;
-	if (a->known != b->known)
-		return a->known < b->known ? -1 : 1;
-	return (a->name > b->name) - (a->name < b->name);
+	int order = compare_numbers(a->known, b->known);
+	return order != 0 ? order : compare_numbers(a->name, b->name);
 }
 
 static void drop_stale(const struct scan *s, struct found_files *f)
@@ -88,20 +99,13 @@ static void drop_stale(const struct scan *s, struct found_files *f)
 	f->count = kept;
 }
 
-static bool same_file(const struct scan *s, const struct found *a, const struct found *b)
-{
-	const struct item left = item_of_found(s, a);
-	const struct item right = item_of_found(s, b);
-	return compare_items(&left, &right) == 0;
-}
-
 /* Of several names of one file (it was renamed while being read, or is linked into new/ and cur/)
  * the last one seen is kept. */
 static void drop_duplicates(const struct scan *s, struct found_files *f)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < f->count; i++) {
-		if (kept > 0 && same_file(s, &f->files[kept - 1], &f->files[i]))
+		if (kept > 0 && compare_files(&f->files[kept - 1], &f->files[i], s->text) == 0)
 			kept--;
 		f->files[kept++] = f->files[i];
 	}
@@ -113,7 +117,8 @@ static void sort_found(struct scan *s)
 	drop_stale(s, &s->fresh);
 	drop_stale(s, &s->moved);
 	if (s->fresh.count > 1)
-		qsort_r(s->fresh.files, s->fresh.count, sizeof *s->fresh.files, compare_fresh, s);
+		qsort_r(s->fresh.files, s->fresh.count, sizeof *s->fresh.files, compare_fresh,
+			s->text);
 	if (s->moved.count > 1)
 		qsort(s->moved.files, s->moved.count, sizeof *s->moved.files, compare_moved);
 	drop_duplicates(s, &s->fresh);
