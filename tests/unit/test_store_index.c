@@ -108,6 +108,11 @@ static void moves_and_flags_are_found_without_a_look_at_the_message(void)
 	char ids[4096];
 	CU_ASSERT_STRING_EQUAL(box_ids(m, ids), "1.M1.x 2.M1.x 3.M1.x,S=6,W=7 ");
 	CU_ASSERT_EQUAL(size_of(m, 1), 5);
+	/* They are where the list says, so nobody has to look for them. */
+	struct maildrop_entry first = maildrop_list_entry(maildrop_frozen(m), 0);
+	CU_ASSERT(first.seen);
+	CU_ASSERT_STRING_EQUAL(first.info, ":2,FS");
+	CU_ASSERT_STRING_EQUAL(maildrop_list_entry(maildrop_frozen(m), 1).info, ":2,RS");
 	size_t remaining;
 	CU_ASSERT_EQUAL(maildrop_commit(m, (uint32_t[]){1, 2}, 2, &remaining), STORE_OK);
 	CU_ASSERT_EQUAL(box_count("new") + box_count("cur"), 1);
@@ -362,6 +367,22 @@ static void wrong_size_is_not_put_into_an_index_of_later(void)
 	box_fini(&box);
 }
 
+static void wrong_size_is_not_put_into_an_index_of_before(void)
+{
+	struct box box;
+	fill(&box);
+	CU_ASSERT_EQUAL(system("cp -p " IN_MAILDIR " old"), 0);
+	box_put("new/4.M1.x", "four\n");
+	struct maildrop *m = box_open(&box);
+	maildrop_has_wrong_size(m, 1);
+	CU_ASSERT_EQUAL(system("cp -p old " IN_MAILDIR), 0);
+	size_t remaining;
+	CU_ASSERT_EQUAL(maildrop_commit(m, NULL, 0, &remaining), STORE_OK);
+	CU_ASSERT_EQUAL(system("cmp -s old " IN_MAILDIR), 0);
+	maildrop_close(m);
+	box_fini(&box);
+}
+
 static void deleted_message_of_wrong_size_is_no_trouble(void)
 {
 	struct box box;
@@ -437,6 +458,7 @@ static const struct test tests[] = {
 	TEST(index_directory_that_is_missing_is_a_log_line),
 	TEST(wrong_size_is_put_right_at_quit),
 	TEST(wrong_size_is_not_put_into_an_index_of_later),
+	TEST(wrong_size_is_not_put_into_an_index_of_before),
 	TEST(deleted_message_of_wrong_size_is_no_trouble),
 	TEST(index_and_folders_tell_the_same_after_any_change),
 	TEST_END,
