@@ -58,11 +58,12 @@ static void check_maildrop(struct checking *c, const struct maildrop_path *path)
 {
 	const struct store_grant grant = {
 		.user = c->entry->user, .maildrop = path->maildrop, .home = path->home};
-	const struct maildrop_options plain = {0};
+	const struct maildrop_options options = {.index_directory = c->options->index_dir,
+						 .without_trace = true};
 	const struct log_sink sink = {hear, c};
 	struct maildrop *maildrop = NULL;
 
-	enum store_result result = maildrop_open(&grant, &plain, &sink, &maildrop);
+	enum store_result result = maildrop_open(&grant, &options, &sink, &maildrop);
 	if (result == STORE_OK)
 		maildrop_close(maildrop);
 	if (result == STORE_OK || result == STORE_IN_USE)

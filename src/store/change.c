@@ -34,7 +34,7 @@ int change_look(const struct maildir *maildir, struct maildir_state *state)
 	return error < 0 ? error : look(maildir, FOLDER_CUR, &state->folders[FOLDER_CUR]);
 }
 
-static bool is_before(const struct timespec *a, const struct timespec *b)
+bool change_is_before(const struct timespec *a, const struct timespec *b)
 {
 	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
 }
@@ -52,7 +52,8 @@ bool change_same(const struct folder_state *a, const struct folder_state *b)
 
 bool change_is_settled(const struct folder_state *state, const struct timespec *moment)
 {
-	return is_before(&state->modified, moment) && is_before(&state->changed, moment);
+	return change_is_before(&state->modified, moment) &&
+	       change_is_before(&state->changed, moment);
 }
 
 /* A file just made in the Maildir: its descriptor, or a negative errno value. */
@@ -96,8 +97,10 @@ static void take_moment(const struct maildir *maildir, struct timespec *moment)
 static bool is_settled_for_now(const struct folder_state *state, const struct timespec *moment)
 {
 	const struct timespec future = {.tv_sec = moment->tv_sec + FUTURE};
-	bool modified = is_before(&state->modified, moment) || is_before(&future, &state->modified);
-	bool changed = is_before(&state->changed, moment) || is_before(&future, &state->changed);
+	bool modified = change_is_before(&state->modified, moment) ||
+			change_is_before(&future, &state->modified);
+	bool changed = change_is_before(&state->changed, moment) ||
+		       change_is_before(&future, &state->changed);
 	return modified && changed;
 }
 

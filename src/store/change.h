@@ -37,6 +37,7 @@ int change_look(const struct maildir *, struct maildir_state *);
 int change_observe(const struct maildir *, bool wait, struct maildir_state *,
 		   struct timespec *moment);
 
+bool change_is_before(const struct timespec *, const struct timespec *);
 bool change_same(const struct folder_state *, const struct folder_state *);
 /* Will every change that comes after `moment` show, whenever it comes? */
 bool change_is_settled(const struct folder_state *, const struct timespec *moment);

@@ -11,6 +11,7 @@
 struct collection {
 	const struct maildir *maildir;
 	const struct store_grant *grant;
+	const struct maildrop_options *options;
 	const struct log_sink *sink;
 	struct index_place place;
 	bool has_place;
@@ -52,8 +53,9 @@ static void forget_index(struct collection *c)
 }
 
 /* Without an index, or with one that is of no use, nothing is known; that is no failure. */
-static void read_index(struct collection *c, const char *directory)
+static void read_index(struct collection *c)
 {
+	const char *directory = c->options->index_directory;
 	int error = index_place_open(c->maildir, directory, c->grant->maildrop, &c->place);
 	c->has_place = error == 0;
 	if (error < 0) {
@@ -71,11 +73,13 @@ static void read_index(struct collection *c, const char *directory)
 static void write_index(const struct collection *c, const struct scan *scan,
 			struct maildrop_list *list)
 {
-	struct index index = {.list = list, .state = scan->state};
-	if (!c->has_place)
+	const struct index index = {
+		.list = list,
+		.state = scan->state,
+		.moments = {scan->moments[FOLDER_NEW], scan->moments[FOLDER_CUR]},
+	};
+	if (!c->has_place || c->options->without_trace)
 		return;
-	index.settled[FOLDER_NEW] = scan->settled[FOLDER_NEW];
-	index.settled[FOLDER_CUR] = scan->settled[FOLDER_CUR];
 	int error = index_write(&c->place, &index);
 	if (error < 0)
 		complain(c, c->place.name, "the index cannot be written", error);
@@ -121,8 +125,9 @@ enum store_result collect_list(const struct maildir *maildir, const struct store
 			       const struct maildrop_options *options, const struct log_sink *sink,
 			       struct maildrop_list **list)
 {
-	struct collection c = {.maildir = maildir, .grant = grant, .sink = sink};
-	read_index(&c, options->index_directory);
+	struct collection c = {
+		.maildir = maildir, .grant = grant, .options = options, .sink = sink};
+	read_index(&c);
 	int error = make_list(&c, list);
 	forget_index(&c);
 	if (c.has_place)

@@ -80,9 +80,9 @@ static void fill_head(const struct index *index, const void *block, size_t size,
 				    .rules = index->rules};
 	for (unsigned f = FOLDER_NEW; f <= FOLDER_CUR; f++) {
 		const struct folder_state *state = &index->state.folders[f];
-		head->settled |= (uint32_t)index->settled[f] << f;
 		head->folders[f] = (struct index_head_folder){
-			state->identity, to_stamp(&state->modified), to_stamp(&state->changed)};
+			state->identity, to_stamp(&state->modified), to_stamp(&state->changed),
+			to_stamp(&index->moments[f])};
 	}
 	head->checksum = index_checksum(head, block, size);
 }
@@ -92,7 +92,7 @@ static void take_head(const struct index_head *head, struct index *index)
 	*index = (struct index){.rules = head->rules};
 	for (unsigned f = FOLDER_NEW; f <= FOLDER_CUR; f++) {
 		const struct index_head_folder *folder = &head->folders[f];
-		index->settled[f] = (head->settled >> f & 1) != 0;
+		index->moments[f] = from_stamp(&folder->moment);
 		index->state.folders[f] =
 			(struct folder_state){folder->identity, from_stamp(&folder->modified),
 					      from_stamp(&folder->changed)};

@@ -40,8 +40,10 @@ void index_place_close(struct index_place *);
 struct index {
 	struct maildrop_list *list; /* a reference, to be given back by whoever has the struct */
 	struct maildir_state state; /* when the list was made */
-	bool settled[2];            /* and is each folder's state settled (store/change.h)? */
-	uint64_t rules;             /* that unique-ids are made by; other rules, other ids */
+	/* When each folder was last read, by the file system's clock: if its state is older than
+	 * that it has settled, and the sizes of files that are older are right. */
+	struct timespec moments[2];
+	uint64_t rules; /* that unique-ids are made by; other rules, other ids */
 };
 
 /*

@@ -20,14 +20,15 @@ struct index_head {
 	char magic[12];
 	uint32_t order;
 	uint32_t version;
-	uint32_t settled; /* a bit each folder */
-	uint64_t size;    /* of the file */
+	uint32_t reserved; /* 0 */
+	uint64_t size;     /* of the file */
 	uint64_t checksum;
 	uint64_t rules;
 	struct index_head_folder {
 		uint64_t identity;
 		struct index_time modified;
 		struct index_time changed;
+		struct index_time moment;
 	} folders[2];
 };
 

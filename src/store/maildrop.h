@@ -20,6 +20,8 @@ struct maildrop_options {
 	 * maildrop_close().
 	 */
 	const char *index_directory;
+	/* Only to see whether it works: the index is read, and not written. */
+	bool without_trace;
 };
 
 /*

@@ -172,8 +172,7 @@ static void look_ahead(struct merge *m)
 	int order = m->next_known.over ? 1 : -1;
 	if (!m->next_known.over && !m->next_fresh.over)
 		order = compare_items(&m->next_known, &m->next_fresh);
-	/* The same file both times: the directory says another inode than stat(2), so it was not
-	 * taken for known. What was found now is true. */
+	/* The same file both times: it was measured again. What was found now is true. */
 	if (order == 0)
 		advance_known(m);
 	if (order < 0) {

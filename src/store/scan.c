@@ -12,6 +12,12 @@
 
 #include "store/octets.h"
 
+/*
+ * So many known messages are looked at, whether they are still the files that they were: somebody
+ * may have put others in their place, and their inodes be used again. No mail program does that, so
+ * beyond this number names are enough, and the time of a login does not grow.
+ */
+#define LOOKS_MAX 4096
 /* The first room for files and for the text of their names; it doubles as needed. */
 #define FILES_FIRST 16
 #define TEXT_FIRST  1024
@@ -19,6 +25,7 @@
 /* What a visit needs. */
 struct visitor {
 	const struct maildir *maildir;
+	const struct index *index;
 	struct scan *scan;
 };
 
@@ -193,6 +200,30 @@ static int visit_fresh(const struct visitor *v, const struct folder_entry *entry
 	return 0;
 }
 
+/* Has the file been as it is now since before its size was known? */
+static bool is_untouched(const struct index *index, const struct maildrop_entry *old,
+			 const struct stat *status)
+{
+	const struct timespec *moment = &index->moments[old->seen ? FOLDER_CUR : FOLDER_NEW];
+	return S_ISREG(status->st_mode) && (uint64_t)status->st_size == old->length &&
+	       change_is_before(&status->st_ctim, moment);
+}
+
+/* This name is a known message's. True: and its file is. */
+static bool is_still_known(const struct visitor *v, const struct folder_entry *entry, size_t index,
+			   const struct maildrop_entry *old)
+{
+	struct stat status;
+	if (v->scan->looks++ >= LOOKS_MAX)
+		return true;
+	if (folder_stat(entry->descriptor, entry->name, &status) < 0 ||
+	    folder_identity(v->maildir, &status) != old->identity)
+		return false;
+	/* The message is still there, if under another size: it is not to be waited for. */
+	known_mark(&v->scan->known, index);
+	return is_untouched(v->index, old, &status);
+}
+
 static int visit(void *state, const struct folder_entry *entry)
 {
 	struct visitor *v = state;
@@ -204,7 +235,8 @@ static int visit(void *state, const struct folder_entry *entry)
 	size_t base_length = name_base_length(entry->name, length);
 	size_t index;
 	struct maildrop_entry old;
-	if (entry->regular && known_find(&v->scan->known, entry, base_length, &index, &old))
+	if (entry->regular && known_find(&v->scan->known, entry, base_length, &index, &old) &&
+	    is_still_known(v, entry, index, &old))
 		return visit_known(v->scan, entry, index, &old);
 	return visit_fresh(v, entry, base_length);
 }
@@ -215,8 +247,8 @@ static int visit(void *state, const struct folder_entry *entry)
 static bool is_unchanged(const struct index *index, enum folder folder,
 			 const struct folder_state *state)
 {
-	return index->list != NULL && index->settled[folder] &&
-	       change_same(&index->state.folders[folder], state);
+	return index->list != NULL && change_same(&index->state.folders[folder], state) &&
+	       change_is_settled(state, &index->moments[folder]);
 }
 
 int scan_is_needless(const struct maildir *maildir, const struct index *index, bool *unchanged)
@@ -236,17 +268,21 @@ static void mark_all_of(struct known *known, enum folder folder)
 			known_mark(known, i);
 }
 
-static int read_folders(const struct maildir *maildir, const struct index *index, struct scan *s)
+static int read_folders(const struct maildir *maildir, const struct index *index,
+			const struct timespec *moment, struct scan *s)
 {
-	struct visitor visitor = {maildir, s};
+	struct visitor visitor = {maildir, index, s};
+	s->looks = 0;
 	s->vanished = false;
 	s->odd.count = 0;
 	s->unreadable.count = 0;
 	for (enum folder f = FOLDER_NEW; f <= FOLDER_CUR; f++) {
 		if (is_unchanged(index, f, &s->state.folders[f])) {
 			mark_all_of(&s->known, f);
+			s->moments[f] = index->moments[f];
 			continue;
 		}
+		s->moments[f] = *moment;
 		int error = folder_read(maildir, f, visit, &visitor);
 		if (error < 0)
 			return error;
@@ -264,14 +300,12 @@ static int read_once(const struct maildir *maildir, const struct index *index, b
 	known_unmark_all(&s->known);
 	int error = change_observe(maildir, wait, &s->state, &moment);
 	if (error == 0)
-		error = read_folders(maildir, index, s);
+		error = read_folders(maildir, index, &moment, s);
 	if (error == 0)
 		error = change_look(maildir, &after);
 	if (error < 0)
 		return error;
 	s->quiet = change_is_quiet(&s->state, &moment, &after);
-	for (enum folder f = FOLDER_NEW; f <= FOLDER_CUR; f++)
-		s->settled[f] = s->quiet && change_is_settled(&s->state.folders[f], &moment);
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /*
  * Reading the folders of a Maildir: which of the known messages are still there, and what has come.
- * A folder that has not changed since its known messages were listed is not read; a message that is
- * known is not looked at.
+ * A folder that has not changed since its known messages were listed is not read, and a message
+ * that is known is not opened.
  */
 #ifndef POP3_STORE_SCAN_H
 #define POP3_STORE_SCAN_H
@@ -47,7 +47,8 @@ struct scan {
 	size_t text_capacity;
 	uint8_t reading;            /* how often the folders were read */
 	struct maildir_state state; /* from before the last reading */
-	bool settled[2];
+	struct timespec moments[2]; /* of the last reading of each folder */
+	size_t looks;               /* at known messages */
 	bool quiet;    /* nothing changed during the last reading: what it did not find is gone */
 	bool vanished; /* a new name's file was gone when it was looked at */
 	struct skipped odd;

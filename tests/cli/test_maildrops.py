@@ -219,7 +219,9 @@ class Mounts(Maildrop):
 
     def works_but_for_writing(self, server):
         """Login, RETR, DELE and QUIT of the first of two messages."""
+        server.expect_log("the index cannot be written")
         client = self.client(server, login="alice")
+        self.assert_log("the index cannot be written", server)
         self.assertEqual("+OK 2 35", client.ok("STAT"))
         self.assertEqual(b"Subject: a\r\n\r\na\r\n", client.multiline("RETR 1")[1])
         client.ok("DELE 1")

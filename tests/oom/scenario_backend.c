@@ -109,7 +109,7 @@ static bool start_backend(void)
 	crypt_workers = workers_new(1, QUEUE);
 	if (grants == NULL || store_workers == NULL || crypt_workers == NULL)
 		return false;
-	store = store_backend_new(store_workers, grants, &sink, true);
+	store = store_backend_new(store_workers, grants, &sink, true, NULL);
 	return store != NULL && start_auth() == 0;
 }
 
