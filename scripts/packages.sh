@@ -3,7 +3,8 @@
 BUILD_PACKAGES="gcc make libc6-dev pkg-config libgnutls28-dev libcrypt-dev libinih-dev
 	libxxhash-dev"
 TEST_PACKAGES="g++ git clang clang-format libclang-rt-14-dev libcunit1-dev valgrind mandoc python3
-	curl fetchmail mpop getmail6 perl dovecot-pop3d procps strace util-linux"
+	curl fetchmail mpop getmail6 perl dovecot-pop3d procps strace util-linux
+	e2fsprogs mount"
 
 # install_packages NAME...: install those that are missing; as an ordinary user by sudo, and without
 # sudo name them and stop.

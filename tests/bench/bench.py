@@ -4,7 +4,7 @@
     BENCH_SECONDS=2    of one measurement
     BENCH_ONLY=a,b     only those rows (the names that --list prints)
     BENCH_JUDGE=no     print the table, and fail only if a measurement is void
-    BENCH_DIR, BENCH_TMPFS=yes   where the maildrops lie
+    BENCH_DIR, BENCH_TMPFS=yes   where the maildrops lie; see place.py
     BENCH_USER=nobody  who reads them, when started as root
     BENCH_OURS=emitter who is measured; `dovecot` compares it with itself, to see the noise
 
@@ -12,7 +12,6 @@ Exit status: 0 every bar reached, 1 some are not, 2 a measurement is void.
 """
 
 import os
-import shutil
 import signal
 import sys
 
@@ -107,8 +106,12 @@ class Bench:
             prefixes.add(MAILBOXES[key])
         boxes = all_mailboxes(prefixes)
         for folder in ("ours", "dovecot"):
-            write_tree(os.path.join(self.folder, folder, "mail"), boxes, self.user.pw_uid,
-                       self.user.pw_gid)
+            root = os.path.join(self.folder, folder, "mail")
+            os.makedirs(root)
+            if os.geteuid() == 0:
+                os.chown(root, self.user.pw_uid, self.user.pw_gid)
+            with place.acting_as(self.user):
+                write_tree(root, boxes)
         os.sync()
         return boxes
 
@@ -274,7 +277,7 @@ class Bench:
         for server in self.servers:
             server.stop()
         if self.folder:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            place.remove_folder(self.folder)
 
 
 def stop_on_signal(number, _frame):

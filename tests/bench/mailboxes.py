@@ -39,6 +39,11 @@ class Mailbox:
     def names(self):
         return [f"{self.prefix}{number:04d}" for number in range(self.users)]
 
+    def files(self, _user):
+        """(name, text) of each message, as they lie in cur/."""
+        for number, text in enumerate(self.messages, 1):
+            yield file_name(number, text), text
+
 
 def line_pool(rng):
     """Lines as mail has them: prose, base64, quotes, and some that begin with a dot."""
@@ -113,29 +118,22 @@ def file_name(number, text):
     return f"{DELIVERED + number}.M{number:06d}P1.bench,S={len(text)},W={wire}:2,S"
 
 
-def write_maildir(home, messages):
-    """home/Maildir with those messages."""
+def write_file(path, text):
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    os.write(descriptor, text)
+    os.close(descriptor)
+
+
+def write_maildir(home, files):
+    """home/Maildir with those files, pairs of name and text, in cur/."""
     for folder in ("tmp", "new", "cur"):
         os.makedirs(os.path.join(home, "Maildir", folder), 0o700)
-    for number, text in enumerate(messages, 1):
-        path = os.path.join(home, "Maildir", "cur", file_name(number, text))
-        with open(path, "wb") as file:
-            file.write(text)
+    for name, text in files:
+        write_file(os.path.join(home, "Maildir", "cur", name), text)
 
 
-def give_to(root, uid, gid):
-    """The whole tree to the mail user."""
-    os.chown(root, uid, gid)
-    for folder, folders, files in os.walk(root):
-        for name in folders + files:
-            os.chown(os.path.join(folder, name), uid, gid, follow_symlinks=False)
-
-
-def write_tree(root, boxes, uid, gid):
+def write_tree(root, boxes):
     """root/<user>/Maildir for every user of every mailbox."""
-    os.makedirs(root, 0o755)
     for box in boxes.values():
         for user in box.names():
-            write_maildir(os.path.join(root, user), box.messages)
-    if os.geteuid() == 0:
-        give_to(root, uid, gid)
+            write_maildir(os.path.join(root, user), box.files(user))

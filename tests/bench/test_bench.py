@@ -141,7 +141,7 @@ class Mail(TestCase):
     def test_generated_files_have_right_size_hints(self):
         box = mailboxes.all_mailboxes({"mixed"})["mixed"]
         with tempfile.TemporaryDirectory() as home:
-            mailboxes.write_maildir(home, box.messages)
+            mailboxes.write_maildir(home, box.files("mixed0000"))
             cur = os.path.join(home, "Maildir", "cur")
             names = sorted(os.listdir(cur))
             for name in names:
