@@ -2,6 +2,7 @@
 
     BENCH_ROUNDS=7     rounds; each measures both servers, in alternating order
     BENCH_SECONDS=2    of one measurement
+    BENCH_MESSAGES=100000  in the large maildrop
     BENCH_ONLY=a,b     only those rows (the names that --list prints)
     BENCH_JUDGE=no     print the table, and fail only if a measurement is void
     BENCH_DIR, BENCH_TMPFS=yes   where the maildrops lie; see place.py
@@ -17,7 +18,9 @@ import sys
 
 import measure
 import place
-from mailboxes import EMPTY_USERS, IDLE_USERS, LOGIN_USERS, all_mailboxes, write_tree
+from large import Large, deleted_of
+from mailboxes import (EMPTY_USERS, IDLE_USERS, LOGIN_USERS, LargeMailbox, all_mailboxes,
+                       write_tree)
 from report import Row, table, write_results
 from servers import BenchError, Dovecot, Emitter, PollServer, undisturbed
 
@@ -36,10 +39,18 @@ ROWS = [
     Row("idle_session_memory", "idle session, private memory", "KiB", at_most=4, digits=2),
     Row("exec_to_greeting", "exec to first greeting", "ms", at_most=20),
     Row("idle_server_memory", "idle server, anonymous memory", "KiB", at_most=2048, digits=0),
+    Row("large_first_login", "{n} messages, first login", "ms", share=1/2),
+    Row("large_first_noop", "NOOP meanwhile / on the idle server, p99", "x", at_most=5, digits=2),
+    Row("large_login", "{n} messages, unchanged: PASS + STAT", "ms", share=1/10),
+    Row("large_list", "{n} messages, unchanged: LIST", "ms", share=1/2),
+    Row("large_uidl", "{n} messages, unchanged: UIDL", "ms", share=1/4),
+    Row("large_delivered", "{n} messages, one more: PASS + STAT", "ms", share=1/4),
+    Row("large_delete", "{n} messages: DELE of {deleted} and QUIT, synced", "ms", share=1),
+    Row("large_session_memory", "{n} messages, memory for each", "octets", at_most=24, digits=2),
 ]
 
 MAILBOXES = {"logins": "login", "retr_50": "big", "retr": "mixed", "delayed": "mixed",
-             "noop": "empty", "idle": "idle", "exec": "idle"}
+             "noop": "empty", "idle": "idle", "exec": "idle", "large": "large"}
 
 
 class Stop(Exception):
@@ -53,10 +64,14 @@ class Bench:
         self.build = os.path.abspath(os.environ.get("BUILD", "build"))
         self.rounds = int(os.environ.get("BENCH_ROUNDS", "7"))
         self.seconds = float(os.environ.get("BENCH_SECONDS", "2"))
+        self.messages = int(os.environ.get("BENCH_MESSAGES", "100000"))
         self.judge = os.environ.get("BENCH_JUDGE", "yes") != "no"
         self.kind = os.environ.get("BENCH_OURS", "emitter")
         self.settle = min(SETTLE_SECONDS, self.seconds)
         self.rows = self.wanted_rows()
+        for row in self.rows:
+            row.title = row.title.format(n=f"{self.messages:,}",
+                                         deleted=f"{deleted_of(self.messages):,}")
         self.loadgen = measure.Loadgen(os.path.join(self.build, "loadgen"))
         self.servers = []
         self.folder = None
@@ -105,6 +120,8 @@ class Bench:
             key = next(key for key in MAILBOXES if row.name.startswith(key))
             prefixes.add(MAILBOXES[key])
         boxes = all_mailboxes(prefixes)
+        if "large" in prefixes:
+            boxes["large"] = LargeMailbox(self.messages)
         for folder in ("ours", "dovecot"):
             root = os.path.join(self.folder, folder, "mail")
             os.makedirs(root)
@@ -128,8 +145,9 @@ class Bench:
         descriptors = place.raise_descriptors()
         if self.row("noop_among_5000") and descriptors < 2 * EMPTY_USERS + 100:
             raise BenchError(f"{descriptors} descriptors are too few for 5,000 idle sessions")
+        large = any(row.name.startswith("large") for row in self.rows)
         with undisturbed():
-            self.folder = place.make_folder(self.build)
+            self.folder = place.make_folder(self.build, self.messages if large else 0)
         kind, point, source = place.file_system(self.folder)
         print(f"maildrops in {self.folder}: {kind} ({source} on {point}), read as "
               f"{self.user.pw_name}; {os.cpu_count()} processors; {self.rounds} rounds, "
@@ -259,12 +277,19 @@ class Bench:
         if row:
             self.exec_to_greeting(row)
 
+    # --- rows with more to them
+
+    def large(self):
+        if "large" in self.boxes:
+            Large(self, self.boxes["large"]).run()
+
     # --- the run
 
     def run(self):
         self.prepare()
         self.compare()
         self.alone()
+        self.large()
         print("\n" + table(self.rows, {"emitter": "pop3-emitter"}.get(self.kind, self.kind)))
         write_results(self.rows, self.judge)
         return 0 if not self.judge or all(row.reached() for row in self.rows) else 1

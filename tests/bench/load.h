@@ -19,6 +19,12 @@ enum {
 
 #define LOAD_SECOND UINT64_C(1000000000)
 
+/* Users of the prefix `large`: one who looks on, one who has very much mail. */
+enum {
+	LOAD_ONLOOKER = 0,
+	LOAD_OWNER = 1,
+};
+
 /* The `key=value` arguments; a mode reads those that its usage line names. */
 struct options {
 	const char *prefix;   /* users are named prefix0000, prefix0001, ... */
@@ -30,7 +36,7 @@ struct options {
 	uint64_t pipelined;    /* 1: RETR commands are sent ahead of their replies */
 	uint64_t few;
 	uint64_t many;
-	uint64_t count;  /* measured commands */
+	uint64_t count;  /* measured commands, or messages to delete */
 	uint64_t settle; /* milliseconds between opening idle sessions and measuring */
 };
 
@@ -50,6 +56,12 @@ int load_connect(uint64_t port, int flags);
 
 /* Sends all octets, which are few enough for the socket's buffer. 0 or -1, reason on stderr. */
 int load_send(int fd, const char *text, size_t length);
+
+/* Sleeps until that time; at once if it is over. */
+void load_sleep_until(uint64_t time);
+
+/* Returns at a line, or at the end, of the standard input; stdout has been flushed by then. */
+void load_wait_for_caller(void);
 
 /* Sorts values; the value below which share percent of them lie. count is not 0. */
 uint64_t load_percentile(uint64_t *values, size_t count, unsigned share);
@@ -82,13 +94,22 @@ void reply_begin(struct reply *reply, bool multi);
  */
 size_t reply_feed(struct reply *reply, const char *data, size_t length);
 
-/* The first number of the status line, for STAT: the count of messages. 0 if there is none. */
-uint64_t reply_number(const struct reply *reply);
+/*
+ * A number of the status line, 0 the first: for STAT 0 is the count of messages, 1 their octets. 0
+ * if there is none.
+ */
+uint64_t reply_number(const struct reply *reply, unsigned which);
 
 /* --- load_dialog.c: one session, a command at a time, blocking ----------------------------- */
 
 /* Connects and logs in as that user. Returns a blocking descriptor, or -1, reason on stderr. */
 int dialog_open(const struct options *options, uint64_t user);
+
+/* The same without PASS, which is left to dialog_pass. */
+int dialog_greet(const struct options *options, uint64_t user);
+
+/* Sends PASS and reads its reply. Returns as dialog_read. */
+int dialog_pass(int fd, const struct options *options);
 
 /* Reads one reply of a lock-step session. 0, or -1 for -ERR and a lost connection. */
 int dialog_read(int fd, struct reply *reply, bool multi);
@@ -121,5 +142,8 @@ int mode_retr(const struct options *options);
 int mode_idle(const struct options *options);
 int mode_noop(const struct options *options);
 int mode_stall(const struct options *options);
+int mode_large(const struct options *options);
+int mode_delete(const struct options *options);
+int mode_meanwhile(const struct options *options);
 
 #endif

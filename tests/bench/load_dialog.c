@@ -42,7 +42,7 @@ int dialog_ask(int fd, const char *line, struct reply *reply, bool multi)
 	return dialog_read(fd, reply, multi);
 }
 
-static int log_in(int fd, const struct options *options, uint64_t user)
+static int greet(int fd, const struct options *options, uint64_t user)
 {
 	char line[LOAD_COMMAND_MAX];
 	struct reply reply;
@@ -50,13 +50,10 @@ static int log_in(int fd, const struct options *options, uint64_t user)
 	if (dialog_read(fd, &reply, false) < 0)
 		return -1;
 	load_user_line(options, user, line);
-	if (dialog_ask(fd, line, &reply, false) < 0)
-		return -1;
-	load_pass_line(options, line);
 	return dialog_ask(fd, line, &reply, false);
 }
 
-int dialog_open(const struct options *options, uint64_t user)
+int dialog_greet(const struct options *options, uint64_t user)
 {
 	struct timeval hang = {.tv_sec = LOAD_HANG_MILLISECONDS / 1000};
 	int on = 1;
@@ -66,7 +63,27 @@ int dialog_open(const struct options *options, uint64_t user)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &hang, sizeof hang);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	if (log_in(fd, options, user) < 0) {
+	if (greet(fd, options, user) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int dialog_pass(int fd, const struct options *options)
+{
+	char line[LOAD_COMMAND_MAX];
+	struct reply reply;
+
+	load_pass_line(options, line);
+	return dialog_ask(fd, line, &reply, false);
+}
+
+int dialog_open(const struct options *options, uint64_t user)
+{
+	int fd = dialog_greet(options, user);
+
+	if (fd >= 0 && dialog_pass(fd, options) < 0) {
 		close(fd);
 		return -1;
 	}

@@ -30,16 +30,6 @@ static uint64_t count_lost(const int *fds, uint64_t count)
 	return lost;
 }
 
-/* Until a line or the end of the standard input. */
-static void wait_for_caller(void)
-{
-	char octet;
-
-	fflush(stdout);
-	while (read(STDIN_FILENO, &octet, 1) == 1 && octet != '\n')
-		continue;
-}
-
 int mode_idle(const struct options *options)
 {
 	int *fds = calloc(options->users + 1, sizeof *fds);
@@ -50,7 +40,7 @@ int mode_idle(const struct options *options)
 		return 1;
 	}
 	printf("open=%llu\n", (unsigned long long)options->users);
-	wait_for_caller();
+	load_wait_for_caller();
 	lost = count_lost(fds, options->users);
 	printf("lost=%llu\n", (unsigned long long)lost);
 	free(fds);

@@ -32,6 +32,24 @@ void load_sleep(uint64_t milliseconds)
 		continue;
 }
 
+void load_sleep_until(uint64_t time)
+{
+	struct timespec end = {.tv_sec = (time_t)(time / LOAD_SECOND),
+			       .tv_nsec = (long)(time % LOAD_SECOND)};
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR)
+		continue;
+}
+
+void load_wait_for_caller(void)
+{
+	char octet;
+
+	fflush(stdout);
+	while (read(STDIN_FILENO, &octet, 1) == 1 && octet != '\n')
+		continue;
+}
+
 int load_connect(uint64_t port, int flags)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,

@@ -132,14 +132,16 @@ size_t reply_feed(struct reply *reply, const char *data, size_t length)
 	return used;
 }
 
-uint64_t reply_number(const struct reply *reply)
+uint64_t reply_number(const struct reply *reply, unsigned which)
 {
 	const char *digit = strchr(reply->status, ' ');
 	uint64_t number = 0;
 
+	while (digit != NULL && which-- > 0)
+		digit = strchr(digit + 1, ' ');
 	if (digit == NULL)
 		return 0;
-	for (digit++; *digit >= '0' && *digit <= '9' && number < UINT32_MAX; digit++)
+	for (digit++; *digit >= '0' && *digit <= '9' && number < UINT64_MAX / 16; digit++)
 		number = number * 10 + (uint64_t)(*digit - '0');
 	return number;
 }

@@ -155,7 +155,7 @@ static int client_next(const struct fetch *fetch, struct client *client)
 	case PASS_REPLY:
 		return client_line(client, STAT_REPLY, "STAT\r\n", 6);
 	case STAT_REPLY:
-		client->total = reply_number(&client->reply);
+		client->total = reply_number(&client->reply, 0);
 		return client_retr(fetch, client);
 	default:
 		client->seen++;

@@ -172,7 +172,7 @@ int mode_stall(const struct options *options)
 	if (stall.fd < 0 || stall.times == NULL ||
 	    dialog_ask(stall.fd, "STAT\r\n", &reply, false) < 0)
 		goto out;
-	stall.total = reply_number(&reply);
+	stall.total = reply_number(&reply, 0);
 	if (stall.total == 0 || stall.room == 0) {
 		fprintf(stderr, "loadgen: stall needs messages and a count\n");
 		goto out;

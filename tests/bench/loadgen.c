@@ -29,6 +29,9 @@ static const struct mode modes[] = {
 	{"idle", mode_idle, "users=   (holds them until a line comes on stdin)"},
 	{"noop", mode_noop, "few= many= count= settle="},
 	{"stall", mode_stall, "count="},
+	{"large", mode_large, "  (holds the session until a line comes on stdin)"},
+	{"delete", mode_delete, "count="},
+	{"meanwhile", mode_meanwhile, "count="},
 };
 
 static const struct number_option numbers[] = {

@@ -1,7 +1,8 @@
 """The maildrops of the bench: the same octets on every run and for every server.
 
 Files have LF line ends and names whose `,S=` and `,W=` hints are right, and lie in cur/ as
-seen, so that no server has a reason to rename one. Each server gets a tree of its own.
+seen, so that no server has a reason to rename one. Each server gets a tree of its own. The large
+maildrop differs: names without hints, and files that come and go.
 """
 
 import os
@@ -20,6 +21,9 @@ BIG_OCTETS = 50_000_000
 IDLE_USERS = 1000
 IDLE_MESSAGES = 2
 EMPTY_USERS = 5001  # the busy one and 5000 idle ones
+LARGE_TEXTS = 64    # different messages, which repeat
+LARGE_SIZES = (500, 3500)  # all fit into one block of a disk
+LONG_OCTETS = 200_000      # more than a server holds of a reply
 
 SMALLEST = 1024
 LARGEST = 1_000_000
@@ -43,6 +47,52 @@ class Mailbox:
         """(name, text) of each message, as they lie in cur/."""
         for number, text in enumerate(self.messages, 1):
             yield file_name(number, text), text
+
+
+class LargeMailbox:
+    """One user with very many small messages, and before it one with a single one, who looks on.
+
+    The names tell nothing of the sizes: who wants to know them counts, or remembers. Messages are
+    numbered through; those from first to last are there.
+    """
+    prefix = "large"
+
+    def __init__(self, count):
+        self.first = 1
+        self.last = count
+        rng = random.Random(f"{SEED} large")
+        pool = line_pool(rng)
+        self.texts = [message(rng, pool, number, rng.randint(*LARGE_SIZES))
+                      for number in range(LARGE_TEXTS)]
+        self.long_text = message(rng, pool, 0, LONG_OCTETS)
+
+    def names(self):
+        return ["large0000", "large0001"]
+
+    def owner(self):
+        return self.names()[1]
+
+    def count(self):
+        return self.last + 1 - self.first
+
+    def text(self, number):
+        return b"X-Message: %07d\n" % number + self.texts[number % LARGE_TEXTS]
+
+    def octets(self):
+        """What a client receives for all messages: each LF becomes CRLF."""
+        wire = [len(text) + text.count(b"\n") for text in map(self.text, range(LARGE_TEXTS))]
+        return sum(wire[number % LARGE_TEXTS] for number in range(self.first, self.last + 1))
+
+    @staticmethod
+    def file_name(number):
+        return f"{DELIVERED + number}.M{number:06d}P1.bench"
+
+    def files(self, user):
+        if user != self.owner():
+            yield self.file_name(0), self.long_text
+        else:
+            for number in range(self.first, self.last + 1):
+                yield self.file_name(number) + ":2,S", self.text(number)
 
 
 def line_pool(rng):
@@ -130,6 +180,13 @@ def write_maildir(home, files):
         os.makedirs(os.path.join(home, "Maildir", folder), 0o700)
     for name, text in files:
         write_file(os.path.join(home, "Maildir", "cur", name), text)
+
+
+def deliver(home, name, text):
+    """One file more, in new/."""
+    temporary = os.path.join(home, "Maildir", "tmp", name)
+    write_file(temporary, text)
+    os.rename(temporary, os.path.join(home, "Maildir", "new", name))
 
 
 def write_tree(root, boxes):

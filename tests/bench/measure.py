@@ -154,3 +154,50 @@ def exec_to_greeting(server):
     if not greeting.startswith(b"+OK"):
         raise BenchError(f"{server.name} greets with {greeting!r}")
     return taken * 1000
+
+
+def check_large(server, box, result):
+    if (result["messages"], result["octets"]) != (box.count(), box.octets()):
+        raise BenchError(f"{server.name} says {result['messages']} messages, {result['octets']} "
+                         f"octets; on disk are {box.count()}, {box.octets()} octets")
+
+
+def large(loadgen, server, box):
+    """Milliseconds of PASS + STAT, of LIST and of UIDL in one session; see load_large.c."""
+    result, = loadgen.run(server, "large", prefix=box.prefix)
+    check_large(server, box, result)
+    return [result[name] / 1e6 for name in ("login", "list", "uidl")]
+
+
+def delete(loadgen, server, box, count):
+    """Milliseconds from the first DELE to the reply to QUIT; see load_large.c."""
+    result, = loadgen.run(server, "delete", prefix=box.prefix, count=count)
+    check_large(server, box, result)
+    return result["quit"] / 1e6
+
+
+def meanwhile(loadgen, server, box, seconds):
+    """What a session's NOOPs take on a server that is idle for so long, and during a login; see
+    load_meanwhile.c."""
+    result, = loadgen.run(server, "meanwhile", prefix=box.prefix, count=int(seconds * 1000))
+    return result
+
+
+def large_memory(loadgen, server, box, settle):
+    """Octets that an open session adds for each message, its unique-id not counted, once it has
+    done LIST and UIDL. A session before it has fetched one long message, so that the buffers that
+    a server keeps for whoever needs them next are there already."""
+    loadgen.run(server, "retr", prefix=box.prefix, clients=1, milliseconds=0)
+    time.sleep(settle)
+    before = memory(server, "Private_Clean", "Private_Dirty")
+    process = loadgen.launch(server, "large", prefix=box.prefix)
+    line = process.stdout.readline().decode()
+    if not line.startswith("login="):
+        loadgen.finish(server, "large", 0)
+        raise BenchError(f"large on {server.name}: {line!r}")
+    time.sleep(settle)
+    after = memory(server, "Private_Clean", "Private_Dirty")
+    loadgen.finish(server, "large", 0)
+    result = pairs(line)
+    check_large(server, box, result)
+    return ((after - before) * 1024 - result["id_octets"]) / result["messages"]

@@ -21,7 +21,9 @@ from servers import BenchError
 
 DESCRIPTORS = 20000
 SPACE = 1_500_000_000
+MESSAGE_SPACE = 12_000  # of a message of the large maildrop, in both trees
 FILES = 100_000
+MESSAGE_FILES = 3
 MEMORY_FILE_SYSTEMS = ("tmpfs", "ramfs", "devtmpfs")
 
 
@@ -101,16 +103,17 @@ def mount_image(folder, octets, files):
         os.unlink(image)
 
 
-def make_folder(build):
-    """A folder that the mail user can enter, with room for the maildrops; remove_folder() ends
-    it."""
+def make_folder(build, messages):
+    """A folder that the mail user can enter, with room for a large maildrop of so many messages
+    beside the others; remove_folder() ends it."""
     parent = choose_parent(build)
-    if shutil.disk_usage(parent).free < SPACE:
-        raise BenchError(f"{parent}: less than {SPACE // 1_000_000} MB free; set BENCH_DIR")
+    space = SPACE + messages * MESSAGE_SPACE
+    if shutil.disk_usage(parent).free < space:
+        raise BenchError(f"{parent}: less than {space // 1_000_000} MB free; set BENCH_DIR")
     folder = tempfile.mkdtemp(prefix="pop3-bench-", dir=parent)
     if os.geteuid() == 0 and not os.environ.get("BENCH_DIR"):
         try:
-            mount_image(folder, SPACE, FILES)
+            mount_image(folder, space, FILES + messages * MESSAGE_FILES)
         except (OSError, subprocess.SubprocessError) as error:
             print(f"no file system of our own: {error}", flush=True)
     os.chmod(folder, 0o755)

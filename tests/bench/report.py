@@ -17,6 +17,7 @@ class Row:
     unit: str
     at_least: float = None  # times Dovecot
     at_most: float = None   # in unit
+    share: float = None     # of Dovecot, at most
     ours: list = field(default_factory=list)
     dovecot: list = field(default_factory=list)
     note: str = ""
@@ -31,16 +32,23 @@ class Row:
     def reached(self):
         if self.information:
             return True
-        if self.at_least is not None:
+        if self.compared():
             ratio = self.ratio()
-            return ratio is not None and ratio >= self.at_least
+            return ratio is not None and (ratio <= self.share if self.at_least is None
+                                          else ratio >= self.at_least)
         return median(self.ours) <= self.at_most
+
+    def compared(self):
+        """Whether the bar is a ratio."""
+        return self.at_least is not None or self.share is not None
 
     def bar(self):
         if self.information:
             return "-"
         if self.at_least is not None:
             return f">= {self.at_least:g} x"
+        if self.share is not None:
+            return f"<= {self.share:g} x"
         return f"<= {self.at_most:g} {self.unit}"
 
     def value(self, values):
@@ -56,7 +64,7 @@ def table(rows, ours):
     """The whole table as text."""
     lines = [("row", ours, "dovecot", "ratio", "bar", "verdict", "")]
     for row in rows:
-        ratio = row.ratio() if row.at_least is not None or row.information else None
+        ratio = row.ratio() if row.compared() or row.information else None
         lines.append((row.title, row.value(row.ours), row.value(row.dovecot),
                       f"{ratio:.2f}" if ratio is not None else "-", row.bar(), row.verdict(),
                       row.note))

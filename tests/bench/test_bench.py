@@ -7,12 +7,10 @@ import tempfile
 import threading
 
 import mailboxes
+from fake import BUILD, FakeServer, LoadTest
 from measure import pairs
 from report import Row, table
 from support.case import TestCase
-
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
 
 # What is sent after +OK, and the octets of the message that it stands for.
 BODIES = [
@@ -28,29 +26,12 @@ BODIES = [
 OCTETS = 850
 
 
-class FakeServer:
-    """Sends BODIES to one client after the other, in pieces of a given size."""
+class MailServer(FakeServer):
+    """Sends BODIES, except for one message that it loses from the second session on."""
 
     def __init__(self, piece, lost_message=None):
-        self.piece = piece
         self.lost_message = lost_message
-        self.sessions = 0
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self.run, daemon=True).start()
-
-    def run(self):
-        while True:
-            try:
-                peer = self.socket.accept()[0]
-            except OSError:
-                return
-            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.sessions += 1
-            with peer, peer.makefile("rb") as lines:
-                self.send(peer, b"+OK\r\n")
-                for line in lines:
-                    self.send(peer, self.answer(line.split()))
+        super().__init__(piece)
 
     def answer(self, words):
         if words[0] == b"STAT":
@@ -62,29 +43,8 @@ class FakeServer:
             return b"+OK\r\n.\r\n"
         return b"+OK\r\n" + BODIES[number - 1][0]
 
-    def send(self, peer, data):
-        for start in range(0, len(data), self.piece):
-            peer.sendall(data[start:start + self.piece])
 
-    def close(self):
-        self.socket.close()
-
-
-class LoadGenerator(TestCase):
-    @classmethod
-    def setUpClass(cls):
-        subprocess.run(["make", "-s", "-C", ROOT, f"BUILD={BUILD}", "bench-tools"], check=True)
-
-    def loadgen(self, mode, **options):
-        command = [os.path.join(BUILD, "loadgen"), mode]
-        command += [f"{key}={value}" for key, value in options.items()]
-        return subprocess.run(command, input=b"\n", capture_output=True, timeout=120, check=False)
-
-    def fake(self, *arguments):
-        server = FakeServer(*arguments)
-        self.addCleanup(server.close)
-        return server
-
+class LoadGenerator(LoadTest):
     def pollserver(self, *arguments):
         process = subprocess.Popen([os.path.join(BUILD, "pollserver"), *arguments],
                                    stdout=subprocess.PIPE)
@@ -97,7 +57,7 @@ class LoadGenerator(TestCase):
         for piece in (1, 2, 3, 7, 256, 100000):
             for pipelined in (0, 1):
                 with self.subTest(piece=piece, pipelined=pipelined):
-                    server = self.fake(piece)
+                    server = self.fake(MailServer, piece)
                     run = self.loadgen("retr", port=server.port, clients=1, milliseconds=0,
                                        pipelined=pipelined)
                     result = pairs(run.stdout.decode())
@@ -106,7 +66,7 @@ class LoadGenerator(TestCase):
                     self.count()
 
     def test_session_with_other_octets_makes_the_run_void(self):
-        server = self.fake(100000, 3)
+        server = self.fake(MailServer, 100000, 3)
         run = self.loadgen("retr", port=server.port, clients=1, milliseconds=60000)
         self.assertEqual(run.returncode, 1)
         self.assertIn(b"8 messages, 841 octets", run.stderr)
@@ -171,6 +131,12 @@ class Verdict(TestCase):
         row = Row("b", "b row", "KiB", at_most=4, ours=[4.0, 9, 1])
         self.assertEqual(row.verdict(), "reached")
         row.ours = [4.1, 9, 1]
+        self.assertEqual(row.verdict(), "not reached")
+
+    def test_share_of_dovecot_is_a_bar_from_above(self):
+        row = Row("a", "a row", "ms", share=0.25, ours=[25, 1, 99], dovecot=[100])
+        self.assertEqual((row.bar(), row.verdict()), ("<= 0.25 x", "reached"))
+        row.ours = [26]
         self.assertEqual(row.verdict(), "not reached")
 
     def test_table_names_what_is_not_reached(self):
