@@ -13,7 +13,7 @@ $(BUILD)/pollserver: $(BENCH_DIRECTORY)/pollserver.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BENCH_FLAGS) $(LDFLAGS) -o $@ $(BENCH_DIRECTORY)/pollserver.c
 
-# BENCH_ROUNDS, BENCH_SECONDS, BENCH_MESSAGES, BENCH_ONLY, BENCH_JUDGE: see
+# BENCH_ROUNDS, BENCH_SECONDS, BENCH_MESSAGES, BENCH_TRAFFIC, BENCH_ONLY, BENCH_JUDGE: see
 # tests/bench/bench.py.
 .PHONY: bench bench-tools
 bench-tools: $(BUILD)/loadgen $(BUILD)/pollserver

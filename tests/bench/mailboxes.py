@@ -153,6 +153,7 @@ def all_mailboxes(wanted):
         "big": (1, [BIG_OCTETS]),
         "idle": (IDLE_USERS, [2048] * IDLE_MESSAGES),
         "empty": (EMPTY_USERS, []),
+        "traffic": (1, []),
     }
     boxes = {}
     for prefix, (users, lengths) in sizes.items():

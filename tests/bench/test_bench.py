@@ -9,7 +9,7 @@ import threading
 import mailboxes
 from fake import BUILD, FakeServer, LoadTest
 from measure import pairs
-from report import Row, table
+from report import Row, passed, table
 from support.case import TestCase
 
 # What is sent after +OK, and the octets of the message that it stands for.
@@ -138,6 +138,12 @@ class Verdict(TestCase):
         self.assertEqual((row.bar(), row.verdict()), ("<= 0.25 x", "reached"))
         row.ours = [26]
         self.assertEqual(row.verdict(), "not reached")
+
+    def test_lost_mail_is_judged_even_where_speed_is_not(self):
+        slow = Row("a", "a row", "ms", at_most=1, ours=[2])
+        wrong = Row("b", "b row", "messages", at_most=0, ours=[1], exact=True)
+        self.assertEqual([passed(row, judge) for row in (slow, wrong) for judge in (True, False)],
+                         [False, True, False, False])
 
     def test_table_names_what_is_not_reached(self):
         row = Row("a", "a row", "/s", at_least=3, ours=[2], dovecot=[1], digits=0)
