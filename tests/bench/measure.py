@@ -116,20 +116,27 @@ def memory(server, *fields):
     return total
 
 
+def growth(loadgen, server, settle, mode, **options):
+    """KiB of private memory that a server gains by the sessions that a mode holds open, and what
+    that mode prints once they are."""
+    time.sleep(settle)
+    before = memory(server, "Private_Clean", "Private_Dirty")
+    process = loadgen.launch(server, mode, **options)
+    line = process.stdout.readline().decode()
+    if not line:
+        loadgen.finish(server, mode, 0)
+        raise BenchError(f"{mode} on {server.name} says nothing")
+    time.sleep(settle)
+    after = memory(server, "Private_Clean", "Private_Dirty")
+    loadgen.finish(server, mode, 0)
+    return after - before, pairs(line)
+
+
 def idle_memory(loadgen, server, sessions, settle):
     """KiB of private memory that one idle logged-in session adds, on a fresh server."""
     loadgen.run(server, "idle", prefix="idle", users=1)
-    time.sleep(settle)
-    before = memory(server, "Private_Clean", "Private_Dirty")
-    process = loadgen.launch(server, "idle", prefix="idle", users=sessions)
-    line = process.stdout.readline().decode()
-    if not line.startswith("open="):
-        loadgen.finish(server, "idle", 0)
-        raise BenchError(f"idle on {server.name}: {line!r}")
-    time.sleep(settle)
-    after = memory(server, "Private_Clean", "Private_Dirty")
-    loadgen.finish(server, "idle", 0)
-    return (after - before) / sessions
+    gained, _ = growth(loadgen, server, settle, "idle", prefix="idle", users=sessions)
+    return gained / sessions
 
 
 def start_memory(loadgen, server):
@@ -188,16 +195,6 @@ def large_memory(loadgen, server, box, settle):
     done LIST and UIDL. A session before it has fetched one long message, so that the buffers that
     a server keeps for whoever needs them next are there already."""
     loadgen.run(server, "retr", prefix=box.prefix, clients=1, milliseconds=0)
-    time.sleep(settle)
-    before = memory(server, "Private_Clean", "Private_Dirty")
-    process = loadgen.launch(server, "large", prefix=box.prefix)
-    line = process.stdout.readline().decode()
-    if not line.startswith("login="):
-        loadgen.finish(server, "large", 0)
-        raise BenchError(f"large on {server.name}: {line!r}")
-    time.sleep(settle)
-    after = memory(server, "Private_Clean", "Private_Dirty")
-    loadgen.finish(server, "large", 0)
-    result = pairs(line)
+    gained, result = growth(loadgen, server, settle, "large", prefix=box.prefix)
     check_large(server, box, result)
-    return ((after - before) * 1024 - result["id_octets"]) / result["messages"]
+    return (gained * 1024 - result["id_octets"]) / result["messages"]
