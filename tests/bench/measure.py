@@ -97,37 +97,58 @@ def noop(loadgen, server, many, settle):
     return few["p50"] / 1e3, among["p50"] / 1e3
 
 
-def memory(server, *fields):
-    """KiB of those fields of smaps_rollup, over all processes of a server."""
-    total = 0
+def sections(server, name):
+    """The lines of that file in /proc of each process of a server, split into words."""
     for pid in server.processes():
         try:
-            with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
-                for line in file:
-                    words = line.split()
-                    if words[0].rstrip(":") in fields:
-                        total += int(words[1])
-        except FileNotFoundError:
+            with open(f"/proc/{pid}/{name}", encoding="utf-8", errors="replace") as file:
+                yield [line.split() for line in file]
+        except (FileNotFoundError, ProcessLookupError):
             continue
         except PermissionError:
             raise BenchError(f"may not read the memory of process {pid}; run as root") from None
-        except ProcessLookupError:
-            continue
-    return total
+
+
+def anonymous_memory(server):
+    """KiB of anonymous memory of all processes of a server."""
+    return sum(int(words[1]) for lines in sections(server, "smaps_rollup") for words in lines
+               if words[0] == "Anonymous:")
+
+
+def private_of(lines):
+    """KiB of private memory that a process's smaps shows, without the clean pages of programs and
+    libraries: those are private or shared as other programs come and go."""
+    code, clean, total = set(), [], 0
+    path = ""
+    for words in lines:
+        if words[0] == "Private_Dirty:":
+            total += int(words[1])
+        elif words[0] == "Private_Clean:":
+            clean.append((path, int(words[1])))
+        elif not words[0].endswith(":"):
+            path = words[5] if len(words) > 5 else ""
+            if "x" in words[1] and path.startswith("/"):
+                code.add(path)
+    return total + sum(size for path, size in clean if path not in code)
+
+
+def private_memory(server):
+    """KiB of private memory of all processes of a server."""
+    return sum(private_of(lines) for lines in sections(server, "smaps"))
 
 
 def growth(loadgen, server, settle, mode, **options):
     """KiB of private memory that a server gains by the sessions that a mode holds open, and what
     that mode prints once they are."""
     time.sleep(settle)
-    before = memory(server, "Private_Clean", "Private_Dirty")
+    before = private_memory(server)
     process = loadgen.launch(server, mode, **options)
     line = process.stdout.readline().decode()
     if not line:
         loadgen.finish(server, mode, 0)
         raise BenchError(f"{mode} on {server.name} says nothing")
     time.sleep(settle)
-    after = memory(server, "Private_Clean", "Private_Dirty")
+    after = private_memory(server)
     loadgen.finish(server, mode, 0)
     return after - before, pairs(line)
 
@@ -143,7 +164,7 @@ def start_memory(loadgen, server):
     """KiB of anonymous memory of a server that has served one session and is idle."""
     loadgen.run(server, "idle", prefix="idle", users=1)
     time.sleep(0.3)
-    return memory(server, "Anonymous")
+    return anonymous_memory(server)
 
 
 def exec_to_greeting(server):

@@ -8,7 +8,7 @@ import threading
 
 import mailboxes
 from fake import BUILD, FakeServer, LoadTest
-from measure import pairs
+from measure import pairs, private_of
 from report import Row, passed, table
 from support.case import TestCase
 
@@ -120,6 +120,28 @@ class Mail(TestCase):
         alone = mailboxes.all_mailboxes({"login"})["login"]
         among = mailboxes.all_mailboxes({"mixed", "login"})["login"]
         self.assertEqual(alone.messages, among.messages)
+
+
+class Memory(TestCase):
+    def test_clean_pages_of_programs_are_not_memory(self):
+        smaps = """
+            1000-2000 r--p 0 fe:00 1 /usr/lib/libx.so
+            Private_Clean: 40 kB
+            Private_Dirty: 4 kB
+            2000-3000 r-xp 0 fe:00 1 /usr/lib/libx.so
+            Private_Clean: 80 kB
+            Private_Dirty: 0 kB
+            3000-4000 rw-p 0 00:00 0 [heap]
+            Private_Clean: 1 kB
+            Private_Dirty: 100 kB
+            4000-5000 r--s 0 fe:00 2 /var/mail/index
+            Private_Clean: 16 kB
+            Private_Dirty: 0 kB
+            5000-6000 rw-p 0 00:00 0
+            Private_Clean: 0 kB
+            Private_Dirty: 8 kB"""
+        lines = [line.split() for line in smaps.strip().splitlines()]
+        self.assertEqual(private_of(lines), 4 + 1 + 100 + 16 + 8)
 
 
 class Verdict(TestCase):
