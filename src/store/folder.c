@@ -45,7 +45,8 @@ int maildir_init(int descriptor, struct maildir *maildir)
 
 static uint64_t identity(const struct maildir *maildir, uint64_t device, uint64_t inode)
 {
-	return inode + (device - maildir->device) * DEVICE_FACTOR;
+	uint64_t whole = inode + (device - maildir->device) * DEVICE_FACTOR;
+	return whole & ((UINT64_C(1) << FOLDER_IDENTITY_BITS) - 1);
 }
 
 uint64_t folder_identity(const struct maildir *maildir, const struct stat *status)

@@ -28,11 +28,12 @@ struct maildir {
 int maildir_init(int descriptor, struct maildir *maildir);
 
 /*
- * Is this the same file as another? Device and inode in one number, the device as seen from the
- * Maildir's, so that it stays the same when the file system is mounted anew. Two files of one
- * device never have the same; nor do, but for a chance nobody can arrange, files of different
- * devices.
+ * Is this the same file as another? Device and inode in one number of FOLDER_IDENTITY_BITS, the
+ * device as seen from the Maildir's, so that it stays the same when the file system is mounted
+ * anew. Two files of one device never have the same, as inodes are smaller; nor do, but for a
+ * chance nobody can arrange, files of different devices.
  */
+#define FOLDER_IDENTITY_BITS 56
 uint64_t folder_identity(const struct maildir *, const struct stat *);
 
 /* A name in a folder. */

@@ -19,7 +19,7 @@ static uint32_t first_slot(const struct known *k, uint64_t identity)
 
 static void enter(struct known *k, size_t index)
 {
-	uint32_t slot = first_slot(k, k->identities[index]);
+	uint32_t slot = first_slot(k, list_identity(&k->arrays, index));
 	for (int probes = 0; probes < PROBES_MAX; probes++) {
 		if (k->slots[slot] == 0) {
 			k->slots[slot] = (uint32_t)index + 1;
@@ -35,7 +35,7 @@ int known_init(struct known *k, const struct maildrop_list *list)
 	size_t count = list == NULL ? 0 : maildrop_list_count(list);
 	if (count == 0)
 		return 0;
-	k->identities = maildrop_list_identities(list);
+	k->arrays = list_arrays(list->block);
 	size_t slots = SLOTS_MIN;
 	while (slots < 2 * count)
 		slots *= 2;
@@ -69,7 +69,7 @@ bool known_find(const struct known *k, const struct folder_entry *found, size_t 
 	for (int probes = 0; probes < PROBES_MAX && k->slots[slot] != 0; probes++) {
 		size_t candidate = k->slots[slot] - 1;
 		slot = (slot + 1) & k->slot_mask;
-		if (k->identities[candidate] != found->identity)
+		if (list_identity(&k->arrays, candidate) != found->identity)
 			continue;
 		*entry = maildrop_list_entry(k->list, candidate);
 		if (entry->base_length == base_length &&

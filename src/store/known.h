@@ -6,11 +6,11 @@
 #define POP3_STORE_KNOWN_H
 
 #include "store/folder.h"
-#include "store/maildrop_list.h"
+#include "store/maildrop_list_private.h"
 
 struct known {
 	const struct maildrop_list *list; /* NULL: nothing is known */
-	const uint64_t *identities;       /* of the list */
+	struct list_arrays arrays;        /* of the list */
 	uint32_t *slots;                  /* index + 1, by identity; 0 = free */
 	uint32_t slot_mask;
 	unsigned char *found; /* one bit a message */

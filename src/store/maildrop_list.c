@@ -32,12 +32,16 @@ struct list_arrays list_arrays(const struct frozen_block *block)
 	size_t count = (size_t)block->count;
 	struct list_arrays a;
 	size_t at = sizeof *block + count * sizeof *block->sizes;
-	a.identities = (uint64_t *)(void *)(octets + at);
-	at += count * sizeof *a.identities;
 	a.offsets = (uint32_t *)(void *)(octets + at);
 	at += count * sizeof *a.offsets;
+	a.low_identities = (uint32_t *)(void *)(octets + at);
+	at += count * sizeof *a.low_identities;
+	a.middle_identities = (uint16_t *)(void *)(octets + at);
+	at += count * sizeof *a.middle_identities;
 	a.growths = (uint16_t *)(void *)(octets + at);
 	at += count * sizeof *a.growths;
+	a.high_identities = (uint8_t *)(octets + at);
+	at += count;
 	a.codes = (uint8_t *)(octets + at);
 	at += count;
 	a.places = octets + at;
@@ -93,7 +97,7 @@ struct maildrop_entry maildrop_list_entry(const struct maildrop_list *list, size
 {
 	const struct list_arrays a = list_arrays(list->block);
 	struct maildrop_entry entry = {.id = a.text + a.offsets[index],
-				       .identity = a.identities[index],
+				       .identity = list_identity(&a, index),
 				       .octets = list->block->sizes[index]};
 	uint64_t growth = a.growths[index];
 	if (a.codes[index] == LIST_LONG) {
@@ -111,11 +115,6 @@ struct maildrop_entry maildrop_list_entry(const struct maildrop_list *list, size
 	entry.base_length = strlen(entry.base);
 	entry.length = entry.octets - growth;
 	return entry;
-}
-
-const uint64_t *maildrop_list_identities(const struct maildrop_list *list)
-{
-	return list_arrays(list->block).identities;
 }
 
 static bool same_base(const struct maildrop_list *list, size_t a, size_t b)

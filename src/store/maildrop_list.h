@@ -2,7 +2,7 @@
  * The frozen list of a maildrop: what the messages were at login, in order. It is one block of
  * memory without a pointer in it, so that it can be written to a file, read back, or handed to
  * another process; it never changes and is shared by reference counts. Message n (1-based) has
- * index n - 1. A message costs 24 octets and its unique-id, whose end is among the 24.
+ * index n - 1. A message costs 23 octets and its unique-id, whose end is among the 23.
  */
 #ifndef POP3_STORE_MAILDROP_LIST_H
 #define POP3_STORE_MAILDROP_LIST_H
@@ -47,8 +47,6 @@ struct maildrop_entry {
 
 /* The entry of a message, index < count; it points into the list. */
 struct maildrop_entry maildrop_list_entry(const struct maildrop_list *, size_t index);
-/* The files' identities alone, by index. */
-const uint64_t *maildrop_list_identities(const struct maildrop_list *);
 /* Is there another message with the same base name? They lie side by side. */
 bool maildrop_list_has_twin(const struct maildrop_list *, size_t index);
 /* The file's name as it was seen, base and info. */

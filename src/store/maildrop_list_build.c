@@ -103,7 +103,9 @@ void maildrop_list_append(struct maildrop_list *list, const struct list_plan *pl
 	uint64_t growth = entry->octets - entry->length;
 	block->sizes[index] = entry->octets;
 	block->total += entry->octets;
-	a.identities[index] = entry->identity;
+	a.low_identities[index] = (uint32_t)entry->identity;
+	a.middle_identities[index] = (uint16_t)(entry->identity >> 32);
+	a.high_identities[index] = (uint8_t)(entry->identity >> 48);
 	a.offsets[index] = block->text;
 	a.growths[index] = growth > LIST_GROWTH_MAX ? 0 : (uint16_t)growth;
 	a.codes[index] = code_of(plan, entry);

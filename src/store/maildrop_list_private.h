@@ -1,5 +1,6 @@
 /*
- * How a list lies in memory: a head, five arrays of `count` members, the places, the text.
+ * How a list lies in memory: a head, seven arrays of `count` members, the places, the text. Three
+ *of the arrays make up the identities, of 56 bits each (store/folder.h).
  *
  * The usual message has its base name as unique-id, and its text is just that, ended by a NUL. Any
  * other has the mark LIST_LONG in its code, and its text is
@@ -37,14 +38,16 @@ struct maildrop_list {
 #define LIST_LONG   0x80
 #define LIST_PLACES 64
 /* The arrays' members of one message. */
-#define LIST_ENTRY_OCTETS (8 + 8 + 4 + 2 + 1)
+#define LIST_ENTRY_OCTETS (8 + 4 + 4 + 2 + 2 + 1 + 1)
 /* The longest growth that is not written into the text. */
 #define LIST_GROWTH_MAX UINT16_MAX
 
 struct list_arrays {
-	uint64_t *identities;
-	uint32_t *offsets; /* of the texts */
-	uint16_t *growths; /* how much longer the message is as sent than its file */
+	uint32_t *offsets;           /* of the texts */
+	uint32_t *low_identities;    /* 32 bits */
+	uint16_t *middle_identities; /* 16 bits */
+	uint16_t *growths;           /* how much longer the message is as sent than its file */
+	uint8_t *high_identities;    /* 8 bits */
 	uint8_t *codes;
 	char *places;
 	char *text;
@@ -52,6 +55,13 @@ struct list_arrays {
 
 /* Where all is in a block whose head is right. */
 struct list_arrays list_arrays(const struct frozen_block *);
+
+static inline uint64_t list_identity(const struct list_arrays *a, size_t index)
+{
+	return (uint64_t)a->high_identities[index] << 48 |
+	       (uint64_t)a->middle_identities[index] << 32 | a->low_identities[index];
+}
+
 /* The size of a block; at most 2^32 messages, 2^32 octets of each kind of text. */
 uint64_t list_size(uint64_t count, uint64_t place_text, uint64_t text);
 
