@@ -84,6 +84,15 @@ int name_unique_id_of_twin(const char *base, size_t length, uint64_t identity,
 	return name_hash(text, length + 1 + digits, id);
 }
 
+int name_unique_id_next(char id[NAME_ID_SIZE])
+{
+	/* Two NULs begin neither a base name nor the text of a twin. */
+	char text[2 + NAME_ID_MAX] = "";
+	size_t length = strlen(id);
+	memcpy(text + 2, id, length);
+	return name_hash(text, 2 + length, id);
+}
+
 static void take_hint(const char *field, size_t length, char letter, bool *has, bool *twice,
 		      uint64_t *value)
 {

@@ -30,9 +30,9 @@ bool name_is_unique_id(const char *text, size_t length);
 int name_hash(const char *text, size_t length, char hash[NAME_HASH_SIZE]);
 
 /*
- * The unique-id of a base name: itself if it is one (1-70 octets of 0x21-0x7E), else "x-" and the
- * SHA-256 of it in hexadecimal. A base name that looks like such a hash is hashed too, so two base
- * names never share a unique-id. 0, or -ENOMEM.
+ * The unique-id of a base name: itself if it is one, else "x-" and the SHA-256 of it in
+ * hexadecimal. A base name that looks like such a hash is hashed too, so two base names never share
+ * a unique-id. 0, or -ENOMEM.
  */
 int name_unique_id(const char *base, size_t length, char id[NAME_ID_SIZE]);
 /*
@@ -40,6 +40,11 @@ int name_unique_id(const char *base, size_t length, char id[NAME_ID_SIZE]);
  */
 int name_unique_id_of_twin(const char *base, size_t length, uint64_t identity,
 			   char id[NAME_ID_SIZE]);
+/*
+ * In place of a unique-id that somebody else has: always a hash, of that unique-id, and none that
+ * the two above could make. May be repeated. 0, or -ENOMEM (then it is unchanged).
+ */
+int name_unique_id_next(char id[NAME_ID_SIZE]);
 
 /* The sizes that a base name claims. */
 struct name_hints {

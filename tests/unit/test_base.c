@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/number.h"
 #include "base/secret.h"
@@ -98,6 +99,22 @@ static void tally_counts_each_name_alone(void)
 	tally_fini(&t);
 }
 
+/* SipHash-1-3 as other implementations have it, of 0 to 9 octets. */
+static void keyed_hash_is_siphash(void)
+{
+	static const uint64_t expected[] = {
+		0xabac0158050fc4dc, 0xc9f49bf37d57ca93, 0x82cb9b024dc7d44d, 0x8bf80ab8e7ddf7fb,
+		0xcf75576088d38328, 0xdef9d52f49533b67, 0xc50d2b50c59f22a7, 0xd3927d989bb11140,
+		0x369095118d299a8e, 0x25a48eb36c063de4};
+	const struct hash_key key = {{0x0706050403020100, 0x0f0e0d0c0b0a0908}};
+	const struct hash_key other = {{0x0706050403020100, 0x0f0e0d0c0b0a0909}};
+	const char octets[] = "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09";
+	for (size_t i = 0; i < 10; i++) {
+		CU_ASSERT_EQUAL(hash_keyed(&key, octets, i), expected[i]);
+		CU_ASSERT_NOT_EQUAL(hash_keyed(&other, octets, i), expected[i]);
+	}
+}
+
 static void log_lines_are_escaped(void)
 {
 	char line[LOG_LINE_SIZE];
@@ -135,6 +152,7 @@ static const struct test tests[] = {
 	TEST(secrets_are_equal_only_when_all_octets_are),
 	TEST(buffer_keeps_order_and_its_maximum),
 	TEST(tally_counts_each_name_alone),
+	TEST(keyed_hash_is_siphash),
 	TEST(log_lines_are_escaped),
 	TEST(long_log_lines_are_cut_between_fields),
 	TEST_END,

@@ -75,6 +75,23 @@ static void twin_gets_a_hash_of_name_and_inode(void)
 		id, "x-4d06d39ecda80f14cb3229006ff3c47b7c3af562b9b4485eb5145c7a5862dcd0");
 }
 
+static void taken_unique_id_is_followed_by_hashes_that_nothing_else_makes(void)
+{
+	/* sha256 of two NULs and "1.M1.x", then of two NULs and that. */
+	char id[NAME_ID_SIZE] = "1.M1.x";
+	char other[NAME_ID_SIZE];
+	CU_ASSERT_EQUAL(name_unique_id_next(id), 0);
+	CU_ASSERT_STRING_EQUAL(
+		id, "x-f92f01ac789df801713ddf6daf90c1e77c399b187a49b226d050de6d89c54ece");
+	CU_ASSERT_EQUAL(name_unique_id("1.M1.x", 6, other), 0);
+	CU_ASSERT_STRING_NOT_EQUAL(id, other);
+	CU_ASSERT_EQUAL(name_unique_id(id, strlen(id), other), 0);
+	CU_ASSERT_EQUAL(name_unique_id_next(id), 0);
+	CU_ASSERT_STRING_EQUAL(
+		id, "x-1362684b4450cde70c2292796cceba7fc30c1ec48e0607847b246d11e6f498c3");
+	CU_ASSERT_STRING_NOT_EQUAL(id, other);
+}
+
 static void size_hints_are_parsed_strictly(void)
 {
 	static const struct {
@@ -177,6 +194,7 @@ static const struct test tests[] = {
 	TEST(odd_base_name_gets_a_hash_as_unique_id),
 	TEST(base_name_like_a_hash_is_hashed_itself),
 	TEST(twin_gets_a_hash_of_name_and_inode),
+	TEST(taken_unique_id_is_followed_by_hashes_that_nothing_else_makes),
 	TEST(size_hints_are_parsed_strictly),
 	TEST(hints_are_believed_only_of_a_file_they_can_be_of),
 	TEST(delivery_time_is_read_from_the_name),
