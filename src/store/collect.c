@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "store/foreign_ids.h"
 #include "store/merge.h"
 #include "store/report.h"
 #include "store/scan.h"
@@ -15,7 +16,9 @@ struct collection {
 	const struct log_sink *sink;
 	struct index_place place;
 	bool has_place;
-	struct index index; /* what is known; without a list: nothing */
+	struct index index;          /* what is known; without a list: nothing */
+	struct foreign_ids *foreign; /* unique-ids that are kept; NULL = none */
+	uint64_t rules;              /* that unique-ids are made by */
 };
 
 /* ---- What there is to say ---- */
@@ -77,6 +80,7 @@ static void write_index(const struct collection *c, const struct scan *scan,
 		.list = list,
 		.state = scan->state,
 		.moments = {scan->moments[FOLDER_NEW], scan->moments[FOLDER_CUR]},
+		.rules = c->rules,
 	};
 	if (!c->has_place || c->options->without_trace)
 		return;
@@ -93,7 +97,7 @@ static int scan_and_merge(const struct collection *c, struct maildrop_list **lis
 	struct scan scan;
 	int error = scan_folders(c->maildir, &c->index, &scan);
 	if (error == 0)
-		error = merge_scan(&scan, list);
+		error = merge_scan(&scan, c->foreign, list);
 	if (error == 0) {
 		report_skipped(c, &scan.odd, "skipped: not a regular file");
 		report_skipped(c, &scan.unreadable, "skipped: unreadable, size unknown");
@@ -105,20 +109,44 @@ static int scan_and_merge(const struct collection *c, struct maildrop_list **lis
 
 static int make_list(struct collection *c, struct maildrop_list **list)
 {
-	bool unchanged = false;
-	int error = scan_is_needless(c->maildir, &c->index, &unchanged);
-	if (error < 0)
-		return error;
-	if (unchanged) {
-		*list = maildrop_list_ref(c->index.list);
-		return 0;
-	}
-	error = scan_and_merge(c, list);
+	int error = scan_and_merge(c, list);
 	if (error != -EINVAL)
 		return error;
 	complain(c, c->place.name, "its entries are not in order", 0);
 	forget_index(c);
 	return scan_and_merge(c, list);
+}
+
+/* Is the index's list the one to be made? */
+static int is_known(const struct collection *c, bool *known)
+{
+	uint64_t rules;
+	*known = false;
+	if (foreign_ids_rules(c->maildir->descriptor, &c->options->uidl, &rules) != 0 ||
+	    rules != c->index.rules)
+		return 0;
+	return scan_is_needless(c->maildir, &c->index, known);
+}
+
+static enum store_result find_list(struct collection *c, struct maildrop_list **list)
+{
+	bool known;
+	int error = is_known(c, &known);
+	if (error == 0 && known) {
+		*list = maildrop_list_ref(c->index.list);
+		return STORE_OK;
+	}
+	if (error == 0) {
+		enum store_result result =
+			foreign_ids_load(c->maildir->descriptor, &c->options->uidl, c->grant,
+					 c->sink, &c->rules, &c->foreign);
+		if (result != STORE_OK)
+			return result;
+		error = make_list(c, list);
+	}
+	if (error < 0)
+		return report_failure(c->grant, c->sink, "cannot list the maildrop", error);
+	return STORE_OK;
 }
 
 enum store_result collect_list(const struct maildir *maildir, const struct store_grant *grant,
@@ -128,11 +156,10 @@ enum store_result collect_list(const struct maildir *maildir, const struct store
 	struct collection c = {
 		.maildir = maildir, .grant = grant, .options = options, .sink = sink};
 	read_index(&c);
-	int error = make_list(&c, list);
+	enum store_result result = find_list(&c, list);
+	foreign_ids_free(c.foreign);
 	forget_index(&c);
 	if (c.has_place)
 		index_place_close(&c.place);
-	if (error < 0)
-		return report_failure(grant, sink, "cannot list the maildrop", error);
-	return STORE_OK;
+	return result;
 }

@@ -7,6 +7,7 @@
 #ifndef POP3_STORE_MAILDROP_H
 #define POP3_STORE_MAILDROP_H
 
+#include "store/foreign_ids.h"
 #include "store/grant.h"
 #include "store/maildrop_list.h"
 
@@ -20,6 +21,8 @@ struct maildrop_options {
 	 * maildrop_close().
 	 */
 	const char *index_directory;
+	/* Whose unique-ids the messages keep. */
+	struct uidl_rule uidl;
 	/* Only to see whether it works: the index is read, and not written. */
 	bool without_trace;
 };

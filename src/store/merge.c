@@ -22,6 +22,7 @@ struct item {
 
 struct merge {
 	const struct scan *scan;
+	struct foreign_ids *foreign;
 	size_t known; /* the next of each kind */
 	size_t fresh;
 	size_t moved;
@@ -184,9 +185,9 @@ static void look_ahead(struct merge *m)
 	}
 }
 
-static void merge_begin(struct merge *m, const struct scan *scan)
+static void merge_begin(struct merge *m, const struct scan *scan, struct foreign_ids *foreign)
 {
-	*m = (struct merge){.scan = scan};
+	*m = (struct merge){.scan = scan, .foreign = foreign};
 	advance_known(m);
 	advance_fresh(m);
 	look_ahead(m);
@@ -211,49 +212,50 @@ static int merge_next(struct merge *m, struct maildrop_entry *entry, char id[NAM
 
 	*entry = item.entry;
 	entry->id = id;
-	int error =
-		twin ? name_unique_id_of_twin(entry->base, entry->base_length, entry->identity, id)
-		     : name_unique_id(entry->base, entry->base_length, id);
+	int error = twin ? foreign_ids_choose_twin(m->foreign, entry->base, entry->base_length,
+						   entry->identity, id)
+			 : foreign_ids_choose(m->foreign, entry->base, entry->base_length, id);
 	return error < 0 ? error : 1;
 }
 
 /* ---- The list ---- */
 
-static int plan(const struct scan *scan, struct list_plan *plan)
+static int plan(const struct scan *scan, struct foreign_ids *foreign, struct list_plan *plan)
 {
 	struct merge m;
 	struct maildrop_entry entry;
 	char id[NAME_ID_SIZE];
 	int result;
-	merge_begin(&m, scan);
+	merge_begin(&m, scan, foreign);
 	while ((result = merge_next(&m, &entry, id)) > 0)
 		list_plan_add(plan, &entry);
 	return result == 0 && m.out_of_order ? -EINVAL : result;
 }
 
-static int build(const struct scan *scan, const struct list_plan *plan, struct maildrop_list *list)
+static int build(const struct scan *scan, struct foreign_ids *foreign, const struct list_plan *plan,
+		 struct maildrop_list *list)
 {
 	struct merge m;
 	struct maildrop_entry entry;
 	char id[NAME_ID_SIZE];
 	int result;
-	merge_begin(&m, scan);
+	merge_begin(&m, scan, foreign);
 	while ((result = merge_next(&m, &entry, id)) > 0)
 		maildrop_list_append(list, plan, &entry);
 	return result;
 }
 
-int merge_scan(struct scan *scan, struct maildrop_list **result)
+int merge_scan(struct scan *scan, struct foreign_ids *foreign, struct maildrop_list **result)
 {
 	struct list_plan planned = {0};
 	sort_found(scan);
-	int error = plan(scan, &planned);
+	int error = plan(scan, foreign, &planned);
 	if (error < 0)
 		return error;
 	struct maildrop_list *list = maildrop_list_new(&planned);
 	if (list == NULL)
 		return -ENOMEM;
-	error = build(scan, &planned, list);
+	error = build(scan, foreign, &planned, list);
 	if (error < 0) {
 		maildrop_list_unref(list);
 		return error;

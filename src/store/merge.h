@@ -5,12 +5,14 @@
 #ifndef POP3_STORE_MERGE_H
 #define POP3_STORE_MERGE_H
 
+#include "store/foreign_ids.h"
 #include "store/scan.h"
 
 /*
- * The files found are put in order. 0, *list is set with one reference; -ENOMEM; -EINVAL: the known
- * list is not in order, so that it cannot be an index of ours.
+ * The files found are put in order; `foreign` are the unique-ids that are kept, NULL: none. 0,
+ * *list is set with one reference; -ENOMEM; -EINVAL: the known list is not in order, so that it
+ * cannot be an index of ours.
  */
-int merge_scan(struct scan *, struct maildrop_list **list);
+int merge_scan(struct scan *, struct foreign_ids *foreign, struct maildrop_list **list);
 
 #endif

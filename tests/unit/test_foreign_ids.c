@@ -1,0 +1,589 @@
+/* The unique-ids of other servers: found by name, never two alike, never a spoilt list believed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "store/foreign_ids.h"
+#include "store/uidlist.h"
+#include "unit/store_box.h"
+
+static const struct uidl_rule dovecot = {.format = UIDL_DOVECOT};
+static const struct uidl_rule courier = {.format = UIDL_COURIER};
+static const struct hash_key key = {{3, 4}};
+
+#define DOVECOT "dovecot-uidlist"
+#define COURIER "courierpop3dsizelist"
+#define HEADER  "3 V1700000000 N4 G1a2b\n"
+
+static int parse(const struct uidl_rule *rule, const char *text, size_t length,
+		 struct foreign_ids **ids)
+{
+	char *copy = malloc(length + (length == 0));
+	struct uidlist_report report;
+	if (copy == NULL)
+		abort();
+	memcpy(copy, text, length);
+	*ids = NULL;
+	int result = foreign_ids_parse(copy, length, rule, &key, &report, ids);
+	if (result < 0)
+		free(copy);
+	return result;
+}
+
+static struct foreign_ids *right(const struct uidl_rule *rule, const char *text)
+{
+	struct foreign_ids *ids;
+	CU_ASSERT_EQUAL_FATAL(parse(rule, text, strlen(text), &ids), 0);
+	return ids;
+}
+
+static bool is(struct foreign_ids *ids, const char *base, const char *expected)
+{
+	char id[NAME_ID_SIZE] = "";
+	bool same =
+		foreign_ids_choose(ids, base, strlen(base), id) == 0 && strcmp(id, expected) == 0;
+	if (!same)
+		printf("%s: %s\n", base, id);
+	return same;
+}
+
+static bool is_hashed(struct foreign_ids *ids, const char *base)
+{
+	char id[NAME_ID_SIZE] = "";
+	return foreign_ids_choose(ids, base, strlen(base), id) == 0 && strlen(id) == 66 &&
+	       memcmp(id, "x-", 2) == 0 && !foreign_ids_knows(ids, base, strlen(base));
+}
+
+/* ---- One list ---- */
+
+static void messages_are_found_by_base_name_in_any_order(void)
+{
+	struct foreign_ids *ids =
+		right(&courier, "/3 4 5\n1.M1.x:2,S 1 1:5:0\n2.M1.x,S=5 1 2:5:0\n3.M1.x;2,RS 1 "
+				"3:5:0\n:2,S 1 4:5:0\n");
+	static const char *const names[] = {"1.M1.x", "2.M1.x,S=5", "3.M1.x", ""};
+	static const char *const expected[] = {"UID1-5", "UID2-5", "UID3-5", "UID4-5"};
+	for (size_t i = 0; i < 4; i++) {
+		for (size_t j = 0; j < 4; j++) {
+			CU_ASSERT(is(ids, names[i], expected[i]));
+			CU_ASSERT(is(ids, names[j], expected[j]));
+		}
+	}
+	CU_ASSERT(is(ids, "2.M1.x", "2.M1.x"));
+	CU_ASSERT(is(ids, "2.M1.x,S=5,W=6", "2.M1.x,S=5,W=6"));
+	CU_ASSERT_FALSE(foreign_ids_knows(ids, "2.M1.x", 6));
+	CU_ASSERT(foreign_ids_knows(ids, "1.M1.x", 6));
+	struct foreign_summary summary = foreign_ids_summary(ids);
+	CU_ASSERT_EQUAL(summary.version, 3);
+	CU_ASSERT_EQUAL(summary.messages, 4);
+	CU_ASSERT_EQUAL(summary.spoilt, 0);
+	foreign_ids_free(ids);
+	foreign_ids_free(NULL);
+	test_count(32);
+}
+
+static void without_a_list_all_are_ours(void)
+{
+	char id[NAME_ID_SIZE];
+	char ours[NAME_ID_SIZE];
+	CU_ASSERT(is(NULL, "1.M1.x", "1.M1.x"));
+	CU_ASSERT_FALSE(foreign_ids_knows(NULL, "1.M1.x", 6));
+	CU_ASSERT_EQUAL(foreign_ids_choose_twin(NULL, "1.M1.x", 6, 42, id), 0);
+	CU_ASSERT_EQUAL(name_unique_id_of_twin("1.M1.x", 6, 42, ours), 0);
+	CU_ASSERT_STRING_EQUAL(id, ours);
+	struct foreign_ids *ids = right(&dovecot, HEADER);
+	CU_ASSERT(is(ids, "1.M1.x", "1.M1.x"));
+	CU_ASSERT(
+		is(ids, "", "x-e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"));
+	foreign_ids_free(ids);
+}
+
+static void unique_id_of_ours_that_is_listed_becomes_another(void)
+{
+	struct foreign_ids *ids = right(&dovecot, HEADER "1 P1.M1.x :gone\n2 P :2.M1.x\n");
+	char first[NAME_ID_SIZE];
+	char again[NAME_ID_SIZE];
+	CU_ASSERT(is(ids, "gone", "1.M1.x"));
+	CU_ASSERT(is(ids, "2.M1.x", "2.M1.x"));
+	CU_ASSERT(is_hashed(ids, "1.M1.x"));
+	foreign_ids_choose(ids, "1.M1.x", 6, first);
+	foreign_ids_free(ids);
+
+	/* The same at the next login, and another one again if that one is listed as well. */
+	char text[256];
+	snprintf(text, sizeof text, HEADER "1 P1.M1.x :gone\n2 P%s :too\n", first);
+	ids = right(&dovecot, text);
+	CU_ASSERT(is(ids, "too", first));
+	CU_ASSERT(is_hashed(ids, "1.M1.x"));
+	foreign_ids_choose(ids, "1.M1.x", 6, again);
+	CU_ASSERT_STRING_NOT_EQUAL(first, again);
+	foreign_ids_free(ids);
+}
+
+static void twin_of_ours_that_is_listed_becomes_another(void)
+{
+	char twin[NAME_ID_SIZE];
+	char text[256];
+	char id[NAME_ID_SIZE] = "";
+	CU_ASSERT_EQUAL(name_unique_id_of_twin("1.M1.x", 6, 42, twin), 0);
+	snprintf(text, sizeof text, HEADER "1 P%s :gone\n2 :1.M1.x\n", twin);
+	struct foreign_ids *ids = right(&dovecot, text);
+	CU_ASSERT_EQUAL(foreign_ids_choose_twin(ids, "1.M1.x", 6, 42, id), 0);
+	CU_ASSERT_EQUAL(strlen(id), 66);
+	CU_ASSERT_STRING_NOT_EQUAL(id, twin);
+	CU_ASSERT(is(ids, "1.M1.x", "000000026553f100"));
+	foreign_ids_free(ids);
+}
+
+static void first_that_is_listed_has_a_unique_id_for_good(void)
+{
+	struct foreign_ids *ids =
+		right(&dovecot, HEADER "1 Psame :a\n2 Psame :b\n3 :c\n5 P000000036553f100 :d\n");
+	CU_ASSERT(is(ids, "a", "same"));
+	CU_ASSERT(is(ids, "b", "b"));
+	CU_ASSERT(is(ids, "c", "000000036553f100"));
+	CU_ASSERT(is(ids, "d", "d"));
+	CU_ASSERT_EQUAL(foreign_ids_summary(ids).spoilt, 2);
+	foreign_ids_free(ids);
+}
+
+static void message_that_is_listed_twice_counts_as_it_is_listed_last(void)
+{
+	struct foreign_ids *ids =
+		right(&dovecot, HEADER
+		      "1 :a\n2 :b\n3 :a:2,S\n4 Pkept :c\n5 Pkept :c\n6 P000000016553f100 :d\n");
+	for (int twice = 0; twice < 2; twice++) {
+		CU_ASSERT(is(ids, "a", "000000036553f100"));
+		CU_ASSERT(is(ids, "b", "000000026553f100"));
+		CU_ASSERT(is(ids, "c", "kept"));
+		/* What "a" had is nobody's any more. */
+		CU_ASSERT(is(ids, "d", "d"));
+	}
+	CU_ASSERT_EQUAL(foreign_ids_summary(ids).spoilt, 1);
+	foreign_ids_free(ids);
+}
+
+static void unique_ids_that_are_not_legal_are_ours_instead(void)
+{
+	const struct uidl_rule by_name = {.format = UIDL_DOVECOT, .pattern = "%f"};
+	char text[1024];
+	char name[300];
+	memset(name, 'n', sizeof name);
+	snprintf(text, sizeof text, HEADER "1 :%.71s\n2 :%.70s\n3 :two words\n4 Pid :%.256s\n",
+		 name, name, name);
+	struct foreign_ids *ids = right(&by_name, text);
+	name[71] = '\0';
+	CU_ASSERT(is_hashed(ids, name));
+	name[70] = '\0';
+	CU_ASSERT(is(ids, name, name));
+	CU_ASSERT(is_hashed(ids, "two words"));
+	CU_ASSERT_EQUAL(foreign_ids_summary(ids).spoilt, 2);
+	/* A name that no file has: its unique-id is taken all the same. */
+	CU_ASSERT(is_hashed(ids, "id"));
+	CU_ASSERT(is_hashed(ids, ""));
+	foreign_ids_free(ids);
+}
+
+static void hundred_thousand_messages_are_all_found(void)
+{
+	enum { COUNT = 100000 };
+	char *text = NULL;
+	size_t length = 0;
+	FILE *file = open_memstream(&text, &length);
+	if (file == NULL)
+		abort();
+	fputs(HEADER, file);
+	for (int i = 1; i <= COUNT; i++)
+		fprintf(file, "%d :%d.M1P1.host\n", i, 1700000000 + i);
+	fclose(file);
+	struct foreign_ids *ids = right(&dovecot, text);
+	free(text);
+	size_t wrong = 0;
+	for (size_t i = 1; i <= COUNT; i++) {
+		unsigned step = (unsigned)(i * 77777 % COUNT) + 1; /* in an order of its own */
+		char name[32];
+		char expected[NAME_ID_SIZE];
+		char id[NAME_ID_SIZE];
+		snprintf(name, sizeof name, "%u.M1P1.host", 1700000000 + step);
+		snprintf(expected, sizeof expected, "%08x6553f100", step);
+		foreign_ids_choose(ids, name, strlen(name), id);
+		wrong += strcmp(id, expected) != 0;
+	}
+	CU_ASSERT_EQUAL(wrong, 0);
+	CU_ASSERT_EQUAL(foreign_ids_summary(ids).messages, COUNT);
+	foreign_ids_free(ids);
+	test_count(COUNT);
+}
+
+/* ---- Spoilt lists ---- */
+
+/* As Dovecot 2.3 and Courier 1.0 have written them. */
+static const char real_dovecot[] = "3 V1795643409 N5 Ga1b2c3d4e5f60718293a4b5c6d7e8f90\n"
+				   "1 W17 S14 :1700000001.M1P1.host\n"
+				   "2 :1700000002.M1P1.host,S=14,W=17\n"
+				   "3 P0000000300000001 W17 S14 :odd name\n"
+				   "4 P :1700000004.M1P1.host\n";
+static const char real_courier[] = "/3 5 1795643409\n"
+				   "odd name:2, 1 1:1795643409:0\n"
+				   "1700000001.M1P1.host:2, 17 2:1795643409:0\n"
+				   "1700000002.M1P1.host,S=14,W=17:2,S 17 3:1795643409:0\n"
+				   "1700000004.M1P1.host:2, 17 0:0:0\n";
+
+/* Four listed messages, a new one, one that is named as a unique-id, and a twin. */
+static void no_two_are_alike(struct foreign_ids *ids)
+{
+	static const char *const names[] = {
+		"1700000001.M1P1.host", "1700000002.M1P1.host,S=14,W=17", "odd name",
+		"1700000004.M1P1.host", "1800000000.M1P1.host",           "000000016b074591",
+		"UID1-1795643409"};
+	enum { NAMES = sizeof names / sizeof *names };
+	char id[NAMES + 1][NAME_ID_SIZE];
+	for (size_t i = 0; i < NAMES; i++)
+		if (foreign_ids_choose(ids, names[i], strlen(names[i]), id[i]) != 0)
+			abort();
+	if (foreign_ids_choose_twin(ids, names[0], strlen(names[0]), 7, id[NAMES]) != 0)
+		abort();
+	for (size_t i = 0; i <= NAMES; i++) {
+		CU_ASSERT(name_is_unique_id(id[i], strlen(id[i])));
+		for (size_t j = 0; j < i; j++)
+			CU_ASSERT_STRING_NOT_EQUAL(id[i], id[j]);
+	}
+}
+
+static size_t try_list(const struct uidl_rule *rule, const char *text, size_t length)
+{
+	struct foreign_ids *ids;
+	int result = parse(rule, text, length, &ids);
+	CU_ASSERT(result == 0 || result == -EBADMSG || result == -EAGAIN);
+	if (result < 0)
+		return 0;
+	no_two_are_alike(ids);
+	foreign_ids_free(ids);
+	return 1;
+}
+
+static void every_flipped_octet(const struct uidl_rule *rule, const char *list)
+{
+	size_t length = strlen(list);
+	size_t believed = 0;
+	char text[512];
+	CU_ASSERT_EQUAL(try_list(rule, list, length), 1);
+	for (size_t i = 0; i < length; i++) {
+		for (int octet = 0; octet < 256; octet++) {
+			memcpy(text, list, length);
+			text[i] = (char)octet;
+			believed += try_list(rule, text, length);
+		}
+	}
+	/* Names, sizes and many a digit may be others, which only a checksum could tell. */
+	CU_ASSERT(believed > length && believed < 256 * length * 9 / 10);
+	test_count(256 * length);
+}
+
+static void no_flipped_octet_makes_two_unique_ids_alike_or_illegal(void)
+{
+	static const struct uidl_rule by_name = {.format = UIDL_DOVECOT, .pattern = "%f"};
+	static const struct uidl_rule short_id = {.format = UIDL_DOVECOT, .pattern = "%1u"};
+	every_flipped_octet(&dovecot, real_dovecot);
+	every_flipped_octet(&by_name, real_dovecot);
+	every_flipped_octet(&short_id, real_dovecot);
+	every_flipped_octet(&courier, real_courier);
+}
+
+/* Where a line ends nobody can tell that more should follow; anywhere else the list is refused. */
+static void list_that_is_cut_within_a_line_is_refused(void)
+{
+	const char *const lists[] = {real_dovecot, real_courier};
+	const struct uidl_rule *const rules[] = {&dovecot, &courier};
+	for (size_t i = 0; i < 2; i++) {
+		size_t length = strlen(lists[i]);
+		for (size_t cut = 0; cut <= length; cut++) {
+			bool whole = cut > 0 && lists[i][cut - 1] == '\n';
+			CU_ASSERT_EQUAL(try_list(rules[i], lists[i], cut), whole);
+		}
+		test_count(length + 1);
+	}
+}
+
+/* ---- In a maildrop ---- */
+
+static enum store_result open_by(struct box *box, const struct uidl_rule *rule,
+				 struct maildrop **maildrop)
+{
+	const struct maildrop_options options = {.uidl = *rule};
+	*maildrop = NULL;
+	return maildrop_open(&box->grant, &options, &box->sink, maildrop);
+}
+
+static void has_ids(struct box *box, const struct uidl_rule *rule, const char *expected)
+{
+	struct maildrop *m;
+	char ids[4096];
+	CU_ASSERT_EQUAL_FATAL(open_by(box, rule, &m), STORE_OK);
+	CU_ASSERT_STRING_EQUAL(box_ids(m, ids), expected);
+	maildrop_close(m);
+}
+
+static void put_four(struct box *box)
+{
+	box_init(box);
+	box_put("new/1.M1.x", "x\n");
+	box_put("cur/2.M1.x,S=2,W=3:2,S", "x\n");
+	box_put("cur/3.M1.x:2,RS", "x\n");
+	box_put("new/4.M1.x", "x\n");
+}
+
+static void known_messages_keep_their_unique_ids_and_new_ones_get_ours(void)
+{
+	struct box box;
+	put_four(&box);
+	box_put(DOVECOT, HEADER "1 :1.M1.x\n2 :2.M1.x,S=2,W=3\n7 Pstored :3.M1.x\n9 :gone\n");
+	box_put(COURIER, "/3 4 5\n3.M1.x:2, 3 3:5:0\n1.M1.x:2,S 3 1:5:0\n");
+	const struct uidl_rule cyrus = {.format = UIDL_DOVECOT, .pattern = "%v.%u"};
+	const struct uidl_rule ours = {.format = UIDL_NAME};
+	has_ids(&box, &dovecot, "000000016553f100 000000026553f100 stored 4.M1.x ");
+	has_ids(&box, &cyrus, "1700000000.1 1700000000.2 stored 4.M1.x ");
+	has_ids(&box, &courier, "UID1-5 2.M1.x,S=2,W=3 UID3-5 4.M1.x ");
+	has_ids(&box, &ours, "1.M1.x 2.M1.x,S=2,W=3 3.M1.x 4.M1.x ");
+
+	/* Another flag, another folder, another list beside. */
+	box_rename("new/1.M1.x", "cur/1.M1.x:2,FS");
+	has_ids(&box, &dovecot, "000000016553f100 000000026553f100 stored 4.M1.x ");
+	CU_ASSERT_EQUAL(system("rm home/Maildir/" DOVECOT), 0);
+	has_ids(&box, &dovecot, "1.M1.x 2.M1.x,S=2,W=3 3.M1.x 4.M1.x ");
+	has_ids(&box, &courier, "UID1-5 2.M1.x,S=2,W=3 UID3-5 4.M1.x ");
+	box_fini(&box);
+	test_count(7);
+}
+
+static void messages_with_foreign_ids_are_read_and_deleted(void)
+{
+	struct box box;
+	struct maildrop *m;
+	put_four(&box);
+	box_put(DOVECOT, HEADER "1 :1.M1.x\n2 :2.M1.x,S=2,W=3\n");
+	CU_ASSERT_EQUAL_FATAL(open_by(&box, &dovecot, &m), STORE_OK);
+	int descriptor = -1;
+	uint64_t length = 0;
+	uint64_t octets = 0;
+	CU_ASSERT_EQUAL(maildrop_message(m, 2, &descriptor, &length, &octets), STORE_OK);
+	CU_ASSERT_EQUAL(octets, 3);
+	close(descriptor);
+	const uint32_t gone[] = {1, 3};
+	size_t remaining = 9;
+	CU_ASSERT_EQUAL(maildrop_commit(m, gone, 2, &remaining), STORE_OK);
+	maildrop_close(m);
+	CU_ASSERT_FALSE(box_has("new/1.M1.x"));
+	has_ids(&box, &dovecot, "000000026553f100 4.M1.x ");
+	box_fini(&box);
+}
+
+static void files_that_share_a_name_do_not_share_its_unique_id(void)
+{
+	struct box box;
+	struct maildrop *m;
+	char ids[4096];
+	put_four(&box);
+	box_put(DOVECOT, HEADER "1 :1.M1.x\n2 :3.M1.x\n");
+	box_put("cur/1.M1.x:2,S", "another\n");
+	CU_ASSERT_EQUAL_FATAL(open_by(&box, &dovecot, &m), STORE_OK);
+	CU_ASSERT_EQUAL(maildrop_list_count(maildrop_frozen(m)), 5);
+	/* Which of both the client knows by it, nobody can tell. */
+	CU_ASSERT_PTR_NULL(strstr(box_ids(m, ids), "000000016553f100"));
+	const char *first = strstr(ids, "x-");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(first);
+	const char *second = strstr(first + 2, "x-");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(second);
+	CU_ASSERT(memcmp(first, second, 66) != 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(ids, "000000026553f100 "));
+	maildrop_close(m);
+	box_fini(&box);
+}
+
+static void refused(struct box *box, const struct uidl_rule *rule, enum store_result expected,
+		    const char *log)
+{
+	struct maildrop *m;
+	CU_ASSERT_EQUAL(open_by(box, rule, &m), expected);
+	CU_ASSERT_PTR_NULL(m);
+	maildrop_close(m);
+	box_expect_log(box, log);
+}
+
+static void list_that_cannot_be_believed_ends_the_login_with_one_log_line(void)
+{
+	struct box box;
+	put_four(&box);
+	box_put(DOVECOT, HEADER "1 :1.M1.x\nnonsense\n");
+	refused(&box, &dovecot, STORE_PERMANENT,
+		"level=error event=store user=\"alice\" file=dovecot-uidlist:3 text=\"no login, "
+		"for "
+		"unique-ids would change: the line does not begin with a UID\"");
+	box_put(DOVECOT, "4 V1 N1\n");
+	refused(&box, &dovecot, STORE_PERMANENT, "unknown version");
+	box_put(DOVECOT, "");
+	refused(&box, &dovecot, STORE_PERMANENT, "the list is empty");
+	box_put(COURIER, "/3 4 5\n1.M1.x 3 1:5:0\n2.M1.x\n");
+	refused(&box, &courier, STORE_PERMANENT, "courierpop3dsizelist:3");
+	/* It may be complete in a moment. */
+	box_put(COURIER, "/3 4 5\n1.M1.x 3 1:5:0\n2.M1.x 3");
+	refused(&box, &courier, STORE_TEMPORARY, "has no end");
+	/* The lock is not left behind, and nobody's list is asked for in vain. */
+	const struct uidl_rule ours = {.format = UIDL_NAME};
+	has_ids(&box, &ours, "1.M1.x 2.M1.x,S=2,W=3 3.M1.x 4.M1.x ");
+	box_fini(&box);
+	test_count(5);
+}
+
+static void list_that_cannot_be_read_ends_the_login(void)
+{
+	static const struct {
+		const char *command;
+		enum store_result result;
+		const char *log;
+	} cases[] = {
+		{"chmod 0 " DOVECOT, STORE_PERMANENT, "Permission denied"},
+		{"mv " DOVECOT " real && ln -s real " DOVECOT, STORE_PERMANENT, "cannot be read"},
+		{"ln -sf nowhere " DOVECOT, STORE_PERMANENT, "cannot be read"},
+		{"rm " DOVECOT " && mkfifo " DOVECOT, STORE_PERMANENT, "not a regular file"},
+		{"rm " DOVECOT " && mkdir " DOVECOT, STORE_PERMANENT, "not a regular file"},
+		{"truncate -s 5G " DOVECOT, STORE_PERMANENT, "too large"},
+		{"truncate -s 1M " DOVECOT, STORE_PERMANENT, "NUL"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct box box;
+		char command[256];
+		put_four(&box);
+		box_put(DOVECOT, HEADER "1 :1.M1.x\n");
+		snprintf(command, sizeof command, "cd home/Maildir && %s", cases[i].command);
+		CU_ASSERT_EQUAL(system(command), 0);
+		box_drop_powers();
+		refused(&box, &dovecot, cases[i].result, cases[i].log);
+		box_regain_powers();
+		box_fini(&box);
+	}
+	test_count(sizeof cases / sizeof *cases);
+}
+
+static void unique_ids_that_are_not_used_are_one_warning(void)
+{
+	struct box box;
+	put_four(&box);
+	box_put(DOVECOT, HEADER "1 Psame :1.M1.x\n2 Psame :2.M1.x,S=2,W=3\n3 Psame :3.M1.x\n");
+	has_ids(&box, &dovecot, "same 2.M1.x,S=2,W=3 3.M1.x 4.M1.x ");
+	box_expect_log(&box, "level=warning event=store user=\"alice\" file=dovecot-uidlist "
+			     "text=\"some unique-ids are not used: not legal, or there before\" "
+			     "count=2");
+	box_fini(&box);
+}
+
+/* ---- With an index ---- */
+
+static void index_is_of_use_only_while_the_list_is_the_same(void)
+{
+	struct box box;
+	put_four(&box);
+	const struct uidl_rule ours = {.format = UIDL_NAME};
+	const struct uidl_rule cyrus = {.format = UIDL_DOVECOT, .pattern = "%v.%u"};
+	/* Twice each: made anew, then from the index. */
+	for (int twice = 0; twice < 2; twice++)
+		has_ids(&box, &dovecot, "1.M1.x 2.M1.x,S=2,W=3 3.M1.x 4.M1.x ");
+	box_put(DOVECOT, HEADER "1 :1.M1.x\n");
+	for (int twice = 0; twice < 2; twice++)
+		has_ids(&box, &dovecot, "000000016553f100 2.M1.x,S=2,W=3 3.M1.x 4.M1.x ");
+	for (int twice = 0; twice < 2; twice++)
+		has_ids(&box, &cyrus, "1700000000.1 2.M1.x,S=2,W=3 3.M1.x 4.M1.x ");
+	for (int twice = 0; twice < 2; twice++)
+		has_ids(&box, &courier, "1.M1.x 2.M1.x,S=2,W=3 3.M1.x 4.M1.x ");
+	box_put(DOVECOT, HEADER "1 :1.M1.x\n2 :3.M1.x\n");
+	for (int twice = 0; twice < 2; twice++)
+		has_ids(&box, &dovecot, "000000016553f100 2.M1.x,S=2,W=3 000000026553f100 4.M1.x ");
+	box_put("new/5.M1.x", "x\n");
+	has_ids(&box, &dovecot, "000000016553f100 2.M1.x,S=2,W=3 000000026553f100 4.M1.x 5.M1.x ");
+	has_ids(&box, &ours, "1.M1.x 2.M1.x,S=2,W=3 3.M1.x 4.M1.x 5.M1.x ");
+
+	/* Nor does an index help over a list that has been spoilt. */
+	box_put(DOVECOT, HEADER "1 :1.M1.x\n2 :3.M1.x\n");
+	has_ids(&box, &dovecot, "000000016553f100 2.M1.x,S=2,W=3 000000026553f100 4.M1.x 5.M1.x ");
+	box_put(DOVECOT, HEADER "1 :1.M1.x\n2 :3.M1.x\nx");
+	refused(&box, &dovecot, STORE_TEMPORARY, "dovecot-uidlist:4");
+	box_fini(&box);
+	test_count(14);
+}
+
+static uint64_t rules_of(int maildir, const struct uidl_rule *rule)
+{
+	uint64_t rules = 5;
+	CU_ASSERT_EQUAL(foreign_ids_rules(maildir, rule, &rules), 0);
+	return rules;
+}
+
+static void rules_tell_whether_unique_ids_may_have_changed(void)
+{
+	struct box box;
+	put_four(&box);
+	const struct uidl_rule ours = {.format = UIDL_NAME};
+	const struct uidl_rule cyrus = {.format = UIDL_DOVECOT, .pattern = "%v.%u"};
+	const struct uidl_rule standard = {.format = UIDL_DOVECOT,
+					   .pattern = UIDL_PATTERN_STANDARD};
+	int maildir = open("home/Maildir", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CU_ASSERT_EQUAL(rules_of(maildir, &ours), 0);
+	uint64_t absent = rules_of(maildir, &dovecot);
+	CU_ASSERT_NOT_EQUAL(absent, 0);
+	CU_ASSERT_NOT_EQUAL(absent, rules_of(maildir, &courier));
+
+	box_put(DOVECOT, HEADER "1 :1.M1.x\n");
+	uint64_t first = rules_of(maildir, &dovecot);
+	CU_ASSERT_NOT_EQUAL(first, absent);
+	CU_ASSERT_EQUAL(first, rules_of(maildir, &dovecot));
+	CU_ASSERT_EQUAL(first, rules_of(maildir, &standard));
+	CU_ASSERT_NOT_EQUAL(first, rules_of(maildir, &cyrus));
+	CU_ASSERT_EQUAL(rules_of(maildir, &ours), 0);
+
+	/* Reading tells the same; another file in its place does not, however alike. */
+	struct foreign_ids *ids = NULL;
+	uint64_t loaded = 0;
+	CU_ASSERT_EQUAL(foreign_ids_load(maildir, &dovecot, &box.grant, &box.sink, &loaded, &ids),
+			STORE_OK);
+	CU_ASSERT_EQUAL(first, loaded);
+	CU_ASSERT(is(ids, "1.M1.x", "000000016553f100"));
+	foreign_ids_free(ids);
+	CU_ASSERT_EQUAL(system("cd home/Maildir && cp -p " DOVECOT " x && mv x " DOVECOT), 0);
+	CU_ASSERT_NOT_EQUAL(first, rules_of(maildir, &dovecot));
+	CU_ASSERT_EQUAL(system("rm home/Maildir/" DOVECOT), 0);
+	CU_ASSERT_EQUAL(absent, rules_of(maildir, &dovecot));
+	CU_ASSERT_EQUAL(foreign_ids_load(maildir, &dovecot, &box.grant, &box.sink, &loaded, &ids),
+			STORE_OK);
+	CU_ASSERT_PTR_NULL(ids);
+	CU_ASSERT_EQUAL(absent, loaded);
+	close(maildir);
+	box_fini(&box);
+}
+
+static const struct test tests[] = {
+	TEST(messages_are_found_by_base_name_in_any_order),
+	TEST(without_a_list_all_are_ours),
+	TEST(unique_id_of_ours_that_is_listed_becomes_another),
+	TEST(twin_of_ours_that_is_listed_becomes_another),
+	TEST(first_that_is_listed_has_a_unique_id_for_good),
+	TEST(message_that_is_listed_twice_counts_as_it_is_listed_last),
+	TEST(unique_ids_that_are_not_legal_are_ours_instead),
+	TEST(hundred_thousand_messages_are_all_found),
+	TEST(no_flipped_octet_makes_two_unique_ids_alike_or_illegal),
+	TEST(list_that_is_cut_within_a_line_is_refused),
+	TEST(known_messages_keep_their_unique_ids_and_new_ones_get_ours),
+	TEST(messages_with_foreign_ids_are_read_and_deleted),
+	TEST(files_that_share_a_name_do_not_share_its_unique_id),
+	TEST(list_that_cannot_be_believed_ends_the_login_with_one_log_line),
+	TEST(list_that_cannot_be_read_ends_the_login),
+	TEST(unique_ids_that_are_not_used_are_one_warning),
+	TEST(index_is_of_use_only_while_the_list_is_the_same),
+	TEST(rules_tell_whether_unique_ids_may_have_changed),
+	TEST_END,
+};
+const struct test_suite suite_foreign_ids = {"foreign_ids", tests};
