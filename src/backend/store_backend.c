@@ -14,12 +14,11 @@
 #include "backend/store_backend.h"
 
 #include <errno.h>
-#include <stdatomic.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "backend/sessions.h"
 #include "base/clock.h"
-#include "store/maildrop.h"
 
 struct store_backend {
 	struct pop3_listener listener;
@@ -27,8 +26,8 @@ struct store_backend {
 	struct grants *grants;
 	struct sessions *sessions;
 	struct log_sink log;
-	const char *index_directory;
-	atomic_bool mark_seen;
+	pthread_mutex_t lock; /* for what follows */
+	struct maildrop_options options;
 };
 
 /* What is kept of a session. Thousands may be idle: it is small. */
@@ -36,7 +35,6 @@ struct store_session {
 	struct session_entry entry;
 	struct store_backend *backend;
 	struct maildrop *maildrop; /* NULL before `open` was done and after `quit` */
-	bool mark_seen;
 
 	/* The work under way, if `entry` is busy. */
 	struct work work;
@@ -126,13 +124,20 @@ static bool leave_to_worker(struct store_session *session, void (*run)(struct wo
 
 /* ---- open ---- */
 
+static struct maildrop_options current_options(struct store_backend *backend)
+{
+	pthread_mutex_lock(&backend->lock);
+	struct maildrop_options options = backend->options;
+	pthread_mutex_unlock(&backend->lock);
+	return options;
+}
+
 static void run_open(struct work *work)
 {
 	struct store_session *session = SESSION_OF(work, work);
 	struct store_backend *backend = session->backend;
 	uint64_t id = session->entry.id;
-	const struct maildrop_options options = {.mark_seen = session->mark_seen,
-						 .index_directory = backend->index_directory};
+	const struct maildrop_options options = current_options(backend);
 	enum store_result result =
 		maildrop_open(session->grant, &options, &backend->log, &session->maildrop);
 	grants_release(session->grant);
@@ -156,7 +161,6 @@ static struct store_session *session_new(struct store_backend *backend, uint64_t
 		return NULL;
 	session->entry.id = id;
 	session->backend = backend;
-	session->mark_seen = atomic_load(&backend->mark_seen);
 	if (sessions_add(backend->sessions, &session->entry) != 0) {
 		free(session);
 		return NULL;
@@ -382,8 +386,8 @@ static const struct pop3_handlers handlers = {
 /* ---- Its life ---- */
 
 struct store_backend *store_backend_new(struct workers *workers, struct grants *grants,
-					const struct log_sink *log, bool mark_seen,
-					const char *index_directory)
+					const struct log_sink *log,
+					const struct maildrop_options *options)
 {
 	struct store_backend *backend = calloc(1, sizeof *backend);
 	if (backend == NULL)
@@ -392,13 +396,13 @@ struct store_backend *store_backend_new(struct workers *workers, struct grants *
 	backend->workers = workers;
 	backend->grants = grants;
 	backend->log = *log;
-	backend->index_directory = index_directory;
-	atomic_init(&backend->mark_seen, mark_seen);
+	backend->options = *options;
 	backend->sessions = sessions_new();
 	if (backend->sessions == NULL) {
 		free(backend);
 		return NULL;
 	}
+	pthread_mutex_init(&backend->lock, NULL);
 	return backend;
 }
 
@@ -410,6 +414,7 @@ void store_backend_free(struct store_backend *backend)
 	     entry = sessions_any(backend->sessions))
 		forget(backend, entry->id);
 	sessions_free(backend->sessions);
+	pthread_mutex_destroy(&backend->lock);
 	free(backend);
 }
 
@@ -418,9 +423,13 @@ struct pop3_listener *store_backend_listener(struct store_backend *backend)
 	return &backend->listener;
 }
 
-void store_backend_set_mark_seen(struct store_backend *backend, bool mark_seen)
+void store_backend_configure(struct store_backend *backend, const struct maildrop_options *options)
 {
-	atomic_store(&backend->mark_seen, mark_seen);
+	pthread_mutex_lock(&backend->lock);
+	const char *index_directory = backend->options.index_directory;
+	backend->options = *options;
+	backend->options.index_directory = index_directory;
+	pthread_mutex_unlock(&backend->lock);
 }
 
 size_t store_backend_sessions(struct store_backend *backend)

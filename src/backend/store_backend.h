@@ -14,18 +14,18 @@
 #include "backend/grants.h"
 #include "backend/workers.h"
 #include "base/log.h"
+#include "store/maildrop.h"
 
 struct store_backend;
 
 /*
  * Workers and grants are borrowed until store_backend_free(); the sink's data too, and its function
- * is called from any thread. With `mark_seen` messages that were retrieved and not deleted move
- * from new/ to cur/ at QUIT. `index_directory`: where the indexes are, borrowed likewise; NULL: in
- * the maildrops. A queue of as many pieces as there may be sessions is never full; with a shorter
- * one a client may be told [SYS/TEMP]. NULL: out of memory.
+ * is called from any thread. The options are copied, but for the path in them, which is borrowed
+ * likewise. A queue of as many pieces as there may be sessions is never full; with a shorter one a
+ * client may be told [SYS/TEMP]. NULL: out of memory.
  */
 struct store_backend *store_backend_new(struct workers *, struct grants *, const struct log_sink *,
-					bool mark_seen, const char *index_directory);
+					const struct maildrop_options *);
 /*
  * Free it, after its server and after workers_free() for its workers. Locks that are still held are
  * given back. NULL is fine.
@@ -34,8 +34,8 @@ void store_backend_free(struct store_backend *);
 
 /* Its one listener, to be attached to one server. */
 struct pop3_listener *store_backend_listener(struct store_backend *);
-/* For the sessions that open from now on. Any thread. */
-void store_backend_set_mark_seen(struct store_backend *, bool mark_seen);
+/* For the sessions that open from now on, except where the indexes are, which stays. Any thread. */
+void store_backend_configure(struct store_backend *, const struct maildrop_options *);
 /* How many sessions it keeps, from `open` to `closed`. Any thread. */
 size_t store_backend_sessions(struct store_backend *);
 

@@ -88,13 +88,14 @@ static const struct pop3_handlers login_handlers = {
 static int make_server(struct dev *dev)
 {
 	const struct pop3_options options = server_options(&dev->options, false, &dev->logger.sink);
+	const struct maildrop_options store = store_options(&dev->options);
 
 	dev->login = (struct pop3_listener){.handlers = &login_handlers, .data = dev};
 	dev->grants = grants_new(GRANTS_MAX);
 	dev->workers = workers_new(dev->options.store_workers, QUEUE_MAX);
 	if (dev->grants != NULL && dev->workers != NULL)
-		dev->store = store_backend_new(dev->workers, dev->grants, &dev->logger.sink,
-					       dev->options.mark_seen, dev->options.index_dir);
+		dev->store =
+			store_backend_new(dev->workers, dev->grants, &dev->logger.sink, &store);
 	if (dev->store != NULL)
 		dev->server = pop3_server_new(dev->options.hostname, &options, &dev->login);
 	if (dev->server == NULL)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/options.h"
+#include "store/uidl_pattern.h"
 
 /* A week: a timeout above is a mistake, and in milliseconds it still fits 32 bits. */
 #define SECONDS_MAX 604800u
@@ -57,6 +58,10 @@ const struct option_row option_rows[OPTION_COUNT] = {
 		 "move retrieved messages from new/ to cur/ at QUIT")},
 	{TEXT(index_dir, OPTION_PATH, NULL, "DIR", RUNS,
 	      "where the indexes of the maildrops are; else in each"), .restart = true},
+	{CHOICE(uidl_format, "name", "name dovecot courier", "name|dovecot|courier", RUNS,
+		"whose unique-ids messages keep, if that server left its list")},
+	{TEXT(dovecot_uidl_format, OPTION_PATTERN, UIDL_PATTERN_STANDARD, "FORMAT", RUNS,
+	      "Dovecot's pop3_uidl_format, of %u, %v, %f and %g")},
 	{NUMBER(max_connections, "10000", 1, OPTIONS_CONNECTIONS_MAX, "COUNT", RUNS,
 		"connections in total")},
 	{NUMBER(max_connections_per_address, "50", 1, OPTIONS_CONNECTIONS_MAX, "COUNT", RUNS,

@@ -11,9 +11,11 @@
 
 #include "base/number.h"
 #include "daemon/address.h"
+#include "store/uidl_pattern.h"
 
 /* Room for a phrase that says what is wrong with a value. */
 #define WRONG_SIZE 160
+_Static_assert(WRONG_SIZE >= UIDL_PATTERN_WRONG_SIZE, "the phrases of patterns fit");
 
 static _Thread_local char wrong[WRONG_SIZE];
 
@@ -90,6 +92,12 @@ static const char *set_text(const struct option_row *row, char **value, const ch
 	free(*value);
 	*value = copy;
 	return NULL;
+}
+
+static const char *set_pattern(const struct option_row *row, char **value, const char *text)
+{
+	const char *problem = uidl_pattern_check(text, wrong);
+	return problem != NULL ? problem : set_text(row, value, text);
 }
 
 static void list_fini(struct option_list *list)
@@ -171,6 +179,9 @@ const char *options_set(struct options *options, const struct option_row *row,
 	case OPTION_PATH:
 		problem = set_text(row, member(options, row), value);
 		break;
+	case OPTION_PATTERN:
+		problem = set_pattern(row, member(options, row), value);
+		break;
 	case OPTION_ADDRESS:
 		problem = set_list(member(options, row), again, value);
 		break;
@@ -203,6 +214,7 @@ void options_fini(struct options *options)
 	free(options->user);
 	free(options->hostname);
 	free(options->index_dir);
+	free(options->dovecot_uidl_format);
 	*options = (struct options){0};
 }
 
@@ -234,6 +246,7 @@ bool options_same(const struct options *a, const struct options *b, const struct
 		return *(const uint32_t *)left == *(const uint32_t *)right;
 	case OPTION_WORD:
 	case OPTION_PATH:
+	case OPTION_PATTERN:
 		return same_text(*(char *const *)left, *(char *const *)right);
 	case OPTION_ADDRESS:
 		return same_list(left, right);

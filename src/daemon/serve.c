@@ -140,7 +140,8 @@ static bool reload_all(struct daemon *d)
 	if (pop3_server_configure(d->server, &server) != 0)
 		log_problem("limits and timeouts", 0, "stay as they were: out of memory", d);
 	logger_configure(&d->logger, &options);
-	store_backend_set_mark_seen(d->store, options.mark_seen);
+	const struct maildrop_options store = store_options(&options);
+	store_backend_configure(d->store, &store);
 	log_restarts(d, &options);
 	d->drain = options.drain_timeout * MILLISECONDS;
 	options_fini(&options);
@@ -193,9 +194,10 @@ static int make_backend(struct daemon *d)
 	d->grants = grants_new(GRANTS_MAX);
 	d->store_workers = workers_new(d->started.store_workers, STORE_QUEUE);
 	d->crypt_workers = workers_new(d->started.crypt_workers, d->started.crypt_queue);
+	const struct maildrop_options options = store_options(&d->started);
 	if (d->grants != NULL && d->store_workers != NULL && d->crypt_workers != NULL)
-		d->store = store_backend_new(d->store_workers, d->grants, &d->logger.sink,
-					     d->started.mark_seen, d->started.index_dir);
+		d->store =
+			store_backend_new(d->store_workers, d->grants, &d->logger.sink, &options);
 	if (d->store == NULL)
 		return message(EX_OSERR, "out of memory");
 	int code = read_users(d);

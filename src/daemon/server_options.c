@@ -1,6 +1,8 @@
 /* Seconds become milliseconds; all else has the same meaning on both sides. */
 #include "daemon/server_options.h"
 
+#include <string.h>
+
 #define MILLISECONDS 1000u
 
 struct pop3_options server_options(const struct options *options, bool apop,
@@ -27,4 +29,16 @@ struct pop3_options server_options(const struct options *options, bool apop,
 				.on_loopback = options->limits_on_loopback,
 			},
 	};
+}
+
+struct maildrop_options store_options(const struct options *options)
+{
+	struct maildrop_options store = {
+		.mark_seen = options->mark_seen,
+		.index_directory = options->index_dir,
+		.uidl = {.format = (enum uidl_format)options->uidl_format}};
+	/* The check of the setting has seen to its length. */
+	memcpy(store.uidl.pattern, options->dovecot_uidl_format,
+	       strlen(options->dovecot_uidl_format) + 1);
+	return store;
 }

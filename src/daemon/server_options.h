@@ -1,11 +1,15 @@
-/* From the program's settings to the library's options. */
+/* From the program's settings to the options of the library and of the store. */
 #ifndef POP3_DAEMON_SERVER_OPTIONS_H
 #define POP3_DAEMON_SERVER_OPTIONS_H
 
 #include "base/log.h"
 #include "daemon/options.h"
+#include "store/maildrop.h"
 
 /* Borrows the sink's data. APOP is offered if `apop` says so. */
 struct pop3_options server_options(const struct options *, bool apop, const struct log_sink *);
+
+/* Borrows the index directory's path. */
+struct maildrop_options store_options(const struct options *);
 
 #endif

@@ -25,6 +25,8 @@ static struct {
 } seen;
 
 static const char short_mail[] = "Subject: One\n\nOne line\n";
+/* What another server left: the unique-ids of some of alice's messages. */
+static const char uidlist[] = "3 V1700000000 N4 G0\n1 :1.M1.host\n2 :3.M3.host\n3 P :4.M4.host\n";
 
 static void log_nothing(const struct pop3_record *record, void *data)
 {
@@ -81,6 +83,7 @@ static void prepare_files(void)
 		snprintf(name, sizeof name, "alice/Maildir/new/%d.M%d.host", i, i);
 		files_write(name, short_mail, sizeof short_mail - 1);
 	}
+	files_write("alice/Maildir/dovecot-uidlist", uidlist, sizeof uidlist - 1);
 	files_write("bob/Maildir/cur/1.M1.host:2,S", witness_message(), WITNESS_OCTETS);
 	write_passwd("first");
 	memset(&seen, 0, sizeof seen);
@@ -109,7 +112,9 @@ static bool start_backend(void)
 	crypt_workers = workers_new(1, QUEUE);
 	if (grants == NULL || store_workers == NULL || crypt_workers == NULL)
 		return false;
-	store = store_backend_new(store_workers, grants, &sink, true, NULL);
+	const struct maildrop_options options = {.mark_seen = true,
+						 .uidl = {.format = UIDL_DOVECOT}};
+	store = store_backend_new(store_workers, grants, &sink, &options);
 	return store != NULL && start_auth() == 0;
 }
 

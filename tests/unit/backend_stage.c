@@ -90,7 +90,7 @@ void stage_open(struct stage *stage)
 	CU_ASSERT_EQUAL_FATAL(auth_backend_new(&stage->settings, stage->crypt, stage->grants, &sink,
 					       &error, &stage->auth),
 			      0);
-	stage->store = store_backend_new(stage->disk, stage->grants, &sink, stage->mark_seen, NULL);
+	stage->store = store_backend_new(stage->disk, stage->grants, &sink, &stage->store_options);
 	pop3_server_attach(stage->server, auth_backend_listener(stage->auth));
 	pop3_server_attach(stage->server, store_backend_listener(stage->store));
 }

@@ -23,7 +23,7 @@ struct stage {
 	struct auth_settings settings;
 	struct pop3_options options;
 	unsigned crypt_queue;
-	bool mark_seen;
+	struct maildrop_options store_options;
 
 	struct pop3_server *server;
 	struct workers *crypt, *disk; /* one thread each */

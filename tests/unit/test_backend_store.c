@@ -217,7 +217,8 @@ static void retrieved_messages_become_seen_only_where_that_is_set(void)
 		struct stage stage;
 		struct client client;
 		begin(&stage);
-		store_backend_set_mark_seen(stage.store, seen != 0);
+		const struct maildrop_options options = {.mark_seen = seen != 0};
+		store_backend_configure(stage.store, &options);
 		client_init(&client, &stage, true);
 		client_logs_in(&client, "alice", "wonderland");
 		client_says(&client, "RETR 3\r\n", "+OK 0 octets\r\n.\r\n");
@@ -237,12 +238,65 @@ static void dropped_client_marks_nothing_as_seen(void)
 	struct stage stage;
 	struct client client;
 	begin(&stage);
-	store_backend_set_mark_seen(stage.store, true);
+	const struct maildrop_options options = {.mark_seen = true};
+	store_backend_configure(stage.store, &options);
 	client_init(&client, &stage, true);
 	client_logs_in(&client, "alice", "wonderland");
 	client_says(&client, "RETR 3\r\n", "+OK 0 octets\r\n.\r\n");
 	client_ends(&client);
 	CU_ASSERT(stage_has(&stage, "alice/Maildir/new/3.c"));
+	client_fini(&client);
+	stage_fini(&stage);
+}
+
+static void other_unique_ids_are_for_the_sessions_that_open_from_then_on(void)
+{
+	struct stage stage;
+	struct client before, after;
+	begin(&stage);
+	stage_put(&stage, "alice/Maildir/dovecot-uidlist", "3 V1700000000 N5 G0\n1 :1.a\n4 :2.b\n");
+	stage_put(&stage, "bob/Maildir/dovecot-uidlist", "3 V1700000000 N2\n1 :1.z\n");
+	stage_put(&stage, "bob/Maildir/new/1.z", "x");
+	client_init(&before, &stage, true);
+	client_logs_in(&before, "alice", "wonderland");
+
+	struct maildrop_options options = {.uidl = {.format = UIDL_DOVECOT}};
+	store_backend_configure(stage.store, &options);
+	client_init(&after, &stage, true);
+	client_logs_in(&after, "bob", "builder");
+	client_says(&before, "UIDL\r\n", "+OK\r\n1 1.a\r\n2 2.b\r\n3 3.c\r\n.\r\n");
+	client_says(&after, "UIDL\r\n", "+OK\r\n1 000000016553f100\r\n.\r\n");
+	client_fini(&before);
+
+	memcpy(options.uidl.pattern, "%v.%u", sizeof "%v.%u");
+	store_backend_configure(stage.store, &options);
+	client_init(&before, &stage, true);
+	client_logs_in(&before, "alice", "wonderland");
+	client_says(&before, "UIDL\r\n",
+		    "+OK\r\n1 1700000000.1\r\n2 1700000000.4\r\n3 3.c\r\n.\r\n");
+	client_says(&before, "UIDL 2\r\n", "+OK 2 1700000000.4\r\n");
+	client_fini(&before);
+	client_fini(&after);
+	stage_fini(&stage);
+}
+
+static void broken_list_of_unique_ids_is_told_the_client_as_permanent(void)
+{
+	struct stage stage;
+	struct client client;
+	begin(&stage);
+	const struct maildrop_options options = {.uidl = {.format = UIDL_DOVECOT}};
+	store_backend_configure(stage.store, &options);
+	stage_put(&stage, "alice/Maildir/dovecot-uidlist", "3 V1700000000 N5 G0\n1 :1.a\nx\n");
+	client_init(&client, &stage, true);
+	client_says(&client, "USER alice\r\n", "+OK send PASS\r\n");
+	client_says(&client, "PASS wonderland\r\n",
+		    "-ERR [SYS/PERM] maildrop is not available\r\n");
+	stage_expect_log(&stage, "event=store", "dovecot-uidlist:3");
+	/* Repaired while the server runs. */
+	stage_put(&stage, "alice/Maildir/dovecot-uidlist", "3 V1700000000 N5 G0\n1 :1.a\n");
+	client_logs_in(&client, "alice", "wonderland");
+	client_says(&client, "UIDL 1\r\n", "+OK 1 000000016553f100\r\n");
 	client_fini(&client);
 	stage_fini(&stage);
 }
@@ -434,6 +488,8 @@ static const struct test tests[] = {
 	TEST(message_that_another_program_moved_is_still_read),
 	TEST(retrieved_messages_become_seen_only_where_that_is_set),
 	TEST(dropped_client_marks_nothing_as_seen),
+	TEST(other_unique_ids_are_for_the_sessions_that_open_from_then_on),
+	TEST(broken_list_of_unique_ids_is_told_the_client_as_permanent),
 	TEST(client_that_leaves_during_open_leaves_no_lock),
 	TEST(client_that_leaves_during_retrieve_leaves_no_lock),
 	TEST(server_may_go_while_maildrops_are_opened_read_and_committed),

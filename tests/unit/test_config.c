@@ -8,6 +8,7 @@
 
 #include "daemon/address.h"
 #include "daemon/options.h"
+#include "store/foreign_ids.h"
 #include "unit/suite.h"
 
 /* The problems of one load, a line each. */
@@ -49,6 +50,8 @@ static void every_key_has_a_right_default_and_a_help(void)
 	CU_ASSERT_PTR_NULL(options.user);
 	CU_ASSERT_FALSE(options.apop);
 	CU_ASSERT_FALSE(options.allow_plaintext);
+	CU_ASSERT_EQUAL(options.uidl_format, UIDL_NAME);
+	CU_ASSERT_STRING_EQUAL(options.dovecot_uidl_format, "%08Xu%08Xv");
 	CU_ASSERT_EQUAL(options.max_connections, 10000);
 	CU_ASSERT_EQUAL(options.max_connections_per_address, 50);
 	CU_ASSERT_EQUAL(options.max_connections_per_user, 10);
@@ -113,6 +116,17 @@ static void wrong_lines_are_told_with_file_and_line(void)
 		 "conf:1: max_connections: \"18446744073709551617\" must be a number from 1 to "
 		 "1000000\n"},
 		{"apop = true\n", "conf:1: apop: \"true\" must be yes or no\n"},
+		{"uidl_format = qmail\n",
+		 "conf:1: uidl_format: \"qmail\" must be one of: name dovecot courier\n"},
+		{"dovecot_uidl_format = %m\n", "conf:1: dovecot_uidl_format: \"%m\" holds %m where "
+					       "only %u, %v, %f, %g and %% are "
+					       "known\n"},
+		{"dovecot_uidl_format = %v\n",
+		 "conf:1: dovecot_uidl_format: \"%v\" must hold %u, %f or %g, or all messages have "
+		 "one unique-id\n"},
+		{"dovecot_uidl_format =\n",
+		 "conf:1: dovecot_uidl_format: \"\" must hold %u, %f or %g, or all messages have "
+		 "one unique-id\n"},
 		{"log = file\n", "conf:1: log: \"file\" must be one of: stderr syslog\n"},
 		{"user = two words\n", "conf:1: user: \"two words\" must be one word of ASCII\n"},
 		{"passwd =\n", "conf:1: passwd: \"\" must not be empty\n"},
