@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "auth/verify.h"
 #include "backend/maildrops.h"
@@ -14,6 +15,7 @@
 #include "daemon/message.h"
 #include "daemon/ports.h"
 #include "daemon/process.h"
+#include "daemon/server_options.h"
 #include "store/maildrop.h"
 
 struct checking {
@@ -21,6 +23,7 @@ struct checking {
 	struct account account;
 	const struct passwd_entry *entry; /* the one that is looked at */
 	unsigned problems;
+	unsigned unused[UIDL_FORMATS]; /* maildrops with such a list of unique-ids, not asked for */
 };
 
 /* "passwd:3: alice: text". */
@@ -54,20 +57,100 @@ static void hear(const struct pop3_record *record, void *data)
 	about_entry(c, "%s", text);
 }
 
+/* ---- Other servers' unique-ids ---- */
+
+/* With uidl_format = name: are there lists that another value would read? */
+static void note_unused(struct checking *c, int maildir)
+{
+	for (size_t format = UIDL_NAME + 1; format < UIDL_FORMATS; format++)
+		c->unused[format] += foreign_list_exists(maildir, (enum uidl_format)format);
+}
+
+static size_t count_known(struct foreign_ids *ids, const struct maildrop_list *list)
+{
+	size_t known = 0;
+	for (size_t i = 0; i < maildrop_list_count(list); i++) {
+		struct maildrop_entry entry = maildrop_list_entry(list, i);
+		known += foreign_ids_knows(ids, entry.base, entry.base_length);
+	}
+	return known;
+}
+
+/* `list` is NULL where somebody is logged in. */
+static void tell_ids(const struct checking *c, const char *file, struct foreign_ids *ids,
+		     const struct maildrop_list *list)
+{
+	if (ids == NULL) {
+		about_entry(c, "no %s: all unique-ids are ours", file);
+		return;
+	}
+	struct foreign_summary summary = foreign_ids_summary(ids);
+	char spoilt[64] = "";
+	char messages[64] = "";
+	if (summary.spoilt > 0)
+		snprintf(spoilt, sizeof spoilt, " (%zu of them not used)", summary.spoilt);
+	if (list != NULL)
+		snprintf(messages, sizeof messages, ", for %zu of %zu messages",
+			 count_known(ids, list), maildrop_list_count(list));
+	about_entry(c, "%s: version %llu, %zu unique-ids%s%s", file,
+		    (unsigned long long)summary.version, summary.messages, spoilt, messages);
+}
+
+static enum store_result check_ids(struct checking *c, const struct store_grant *grant,
+				   const struct uidl_rule *rule, const struct maildrop_list *list)
+{
+	/* What is wrong has been said when the maildrop was opened, if it was. */
+	const struct log_sink sink = {list == NULL ? hear : NULL, c};
+	int maildir;
+	enum store_result result = grant_open(grant, &sink, &maildir);
+	if (result != STORE_OK || maildir < 0)
+		return result;
+	if (rule->format == UIDL_NAME) {
+		note_unused(c, maildir);
+	} else {
+		struct foreign_ids *ids = NULL;
+		uint64_t rules;
+		result = foreign_ids_load(maildir, rule, grant, &sink, &rules, &ids);
+		if (result == STORE_OK)
+			tell_ids(c, foreign_file(rule->format), ids, list);
+		foreign_ids_free(ids);
+	}
+	close(maildir);
+	return result;
+}
+
+static void note_formats(const struct checking *c)
+{
+	static const char *const values[] = {
+		[UIDL_NAME] = "name", [UIDL_DOVECOT] = "dovecot", [UIDL_COURIER] = "courier"};
+	for (size_t format = 0; format < UIDL_FORMATS; format++)
+		if (c->unused[format] > 0)
+			message(0,
+				"note: maildrops with a %s: %u; uidl_format = %s would keep its "
+				"unique-ids",
+				foreign_file((enum uidl_format)format), c->unused[format],
+				values[format]);
+}
+
+/* ---- Maildrops and users ---- */
+
 static void check_maildrop(struct checking *c, const struct maildrop_path *path)
 {
 	const struct store_grant grant = {
 		.user = c->entry->user, .maildrop = path->maildrop, .home = path->home};
-	const struct maildrop_options options = {.index_directory = c->options->index_dir,
-						 .without_trace = true};
+	struct maildrop_options options = store_options(c->options);
+	options.without_trace = true;
 	const struct log_sink sink = {hear, c};
 	struct maildrop *maildrop = NULL;
 
 	enum store_result result = maildrop_open(&grant, &options, &sink, &maildrop);
-	if (result == STORE_OK)
-		maildrop_close(maildrop);
+	/* Somebody is logged in: so it works. */
 	if (result == STORE_OK || result == STORE_IN_USE)
-		return; /* somebody is logged in: so it works */
+		result = check_ids(c, &grant, &options.uidl,
+				   maildrop == NULL ? NULL : maildrop_frozen(maildrop));
+	maildrop_close(maildrop);
+	if (result == STORE_OK)
+		return;
 	c->problems++;
 	about_entry(c, "a login would fail: %s", path->maildrop);
 }
@@ -165,6 +248,7 @@ static int check_all(const struct options *options)
 	if (identity != 0)
 		return code; /* there is nobody to look at the maildrops as */
 	check_users(&c);
+	note_formats(&c);
 	if (code == 0 && c.problems > 0)
 		code = EX_DATAERR;
 	return code;

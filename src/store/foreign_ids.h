@@ -15,6 +15,7 @@ enum uidl_format {
 	UIDL_NAME,    /* nobody's: all are ours (name.h) */
 	UIDL_DOVECOT, /* those of dovecot-uidlist */
 	UIDL_COURIER, /* those of courierpop3dsizelist */
+	UIDL_FORMATS, /* how many there are */
 };
 
 /* Zeroed means: all are ours. */
@@ -69,6 +70,8 @@ struct foreign_summary {
 
 /* "dovecot-uidlist"; NULL for UIDL_NAME. */
 const char *foreign_file(enum uidl_format);
+/* Is there something of that name? */
+bool foreign_list_exists(int maildir, enum uidl_format);
 struct foreign_summary foreign_ids_summary(const struct foreign_ids *);
 /* Does the message with this base name have its unique-id from the list? */
 bool foreign_ids_knows(struct foreign_ids *, const char *base, size_t length);

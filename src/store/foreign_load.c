@@ -26,6 +26,12 @@ const char *foreign_file(enum uidl_format format)
 	return files[format];
 }
 
+bool foreign_list_exists(int maildir, enum uidl_format format)
+{
+	struct stat status;
+	return format != UIDL_NAME && folder_stat(maildir, foreign_file(format), &status) == 0;
+}
+
 const char *uidl_rule_pattern(const struct uidl_rule *rule)
 {
 	return rule->pattern[0] == '\0' ? UIDL_PATTERN_STANDARD : rule->pattern;

@@ -9,7 +9,7 @@ from support.server import Server, run, unprivileged
 CONFIG = 78
 
 
-class Check(TestCase):
+class CheckCase(TestCase):
     def setUp(self):
         self.place = Server(self.temporary())
         account = unprivileged()
@@ -24,6 +24,8 @@ class Check(TestCase):
         self.count()
         return self.assert_exit(run(*words, *self.user, *extra), code, *patterns)
 
+
+class Check(CheckCase):
     def test_sound_installation_passes(self):
         self.check(0, config="idle_timeout = 300\n")
 
@@ -61,3 +63,62 @@ class Check(TestCase):
         before = state()
         self.check(0)
         self.assertEqual(before, state())
+
+
+class UniqueIds(CheckCase):
+    """What `check` says of the lists that other servers have left."""
+
+    def setUp(self):
+        super().setUp()
+        self.place.plant([b"a\n", b"b\n"])  # 1000000001.test.mail.example and ...02
+        self.box = self.place.box("alice")
+
+    def put_list(self, text, name="dovecot-uidlist"):
+        self.place.write(os.path.join(self.box, name), text)
+
+    def look(self, code, *patterns, value="dovecot"):
+        return self.check(code, *patterns, extra=("--uidl-format", value))
+
+    def test_each_maildrop_is_told_with_format_and_number_of_unique_ids(self):
+        self.put_list("3 V1700000000 N9 G0\n1 :1000000001.test.mail.example\n"
+                      "2 Pspecial :gone\n3 Pspecial :gone-too\n")
+        self.look(0, r"passwd:1: alice: dovecot-uidlist: version 3, 3 unique-ids "
+                  r"\(1 of them not used\), for 1 of 2 messages",
+                  r"passwd:2: bob: no dovecot-uidlist: all unique-ids are ours",
+                  r"alice: dovecot-uidlist: some unique-ids are not used")
+        self.put_list("/2 3 1700000000\n1000000001.test.mail.example:2,S 3 1:1700000000\n"
+                      "1000000002.test.mail.example 3 2:1700000000\n", "courierpop3dsizelist")
+        text = self.look(0, r"alice: courierpop3dsizelist: version 2, 2 unique-ids, "
+                         r"for 2 of 2 messages", value="courier")
+        self.assertNotIn("dovecot", text)
+
+    def test_broken_list_is_named_by_line_and_is_a_problem(self):
+        for text, value, line in (("3 V1 N1\nnonsense\n", "dovecot", 2),
+                                  ("3 V1 N1\n2 :a\n1 :b\n", "dovecot", 3),
+                                  ("5 V1 N1\n", "dovecot", 1),
+                                  ("/3 1 1\na 1 1:1:0\nb\n", "courier", 3),
+                                  ("/3 1 1\na 1 1:1:0\nb", "courier", 3)):
+            name = {"dovecot": "dovecot-uidlist", "courier": "courierpop3dsizelist"}[value]
+            self.put_list(text, name)
+            told = self.look(65, rf"passwd:1: alice: {name}:{line}: no login", value=value)
+            self.assertRegex(told, r"passwd:1: alice: a login would fail")
+            self.assertNotIn("no problems", told)
+
+    def test_list_of_a_user_who_is_logged_in_is_told_as_well(self):
+        self.put_list("3 V1 N1\n1 :1000000001.test.mail.example\n")
+        server = self.server("--uidl-format", "dovecot")
+        self.place = server
+        self.box = server.box("alice")
+        server.plant([b"a\n"])
+        self.put_list("3 V1 N2\n1 :1000000001.test.mail.example\n")
+        self.client(server, "alice")
+        self.look(0, r"alice: dovecot-uidlist: version 3, 1 unique-ids\n")
+        self.put_list("3 V1 N2\nnonsense\n")
+        told = self.look(65, r"alice: dovecot-uidlist:2: no login")
+        self.assertEqual(told.count("dovecot-uidlist:2"), 1)
+
+    def test_lists_that_nobody_asks_for_are_a_note(self):
+        self.put_list("nonsense that is not read")
+        text = self.look(0, r"note: maildrops with a dovecot-uidlist: 1; "
+                         r"uidl_format = dovecot would keep", "no problems", value="name")
+        self.assertNotIn("courier", text)
