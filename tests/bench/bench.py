@@ -24,7 +24,7 @@ from large import Large, deleted_of
 from mailboxes import (EMPTY_USERS, IDLE_USERS, LOGIN_USERS, LargeMailbox, all_mailboxes,
                        write_tree)
 from report import Row, passed, table, write_results
-from servers import BenchError, Dovecot, Emitter, PollServer, undisturbed
+from servers import BenchError, Dovecot, Emitter, PollServer, all_names, undisturbed
 
 STARTS = 20        # for exec to first greeting
 SINGLE_RUNS = 3    # of what is not a rate
@@ -114,9 +114,9 @@ class Bench:
         if kind == "emitter":
             server = Emitter(folder, boxes, self.user, self.emitter())
         elif kind == "dovecot":
-            server = Dovecot(folder, boxes, self.user)
+            server = Dovecot(folder, all_names(boxes), self.user)
         else:
-            server = PollServer(folder, boxes, self.user, self.program("pollserver"))
+            server = PollServer(folder, self.program("pollserver"))
         self.servers.append(server)
         return server
 
