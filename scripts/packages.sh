@@ -5,6 +5,16 @@ BUILD_PACKAGES="gcc make libc6-dev pkg-config libgnutls28-dev libcrypt-dev libin
 TEST_PACKAGES="g++ git clang clang-format libclang-rt-14-dev libcunit1-dev valgrind mandoc python3
 	curl fetchmail mpop getmail6 perl dovecot-pop3d procps strace util-linux
 	e2fsprogs mount"
+# For the tests too, but they conflict with Dovecot's: unpacked into a folder, not installed.
+COURIER_PACKAGES="courier-pop courier-authlib libcourier-unicode4 libidn12"
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	else
+		sudo "$@"
+	fi
+}
 
 # install_packages NAME...: install those that are missing; as an ordinary user by sudo, and without
 # sudo name them and stop.
@@ -16,20 +26,46 @@ install_packages() {
 	done
 	[ ${#missing[@]} -gt 0 ] || return 0
 
-	local as_root=()
-	if [ "$(id -u)" -ne 0 ]; then
-		if ! command -v sudo >/dev/null; then
-			echo "missing packages: ${missing[*]}" >&2
-			echo "install them as root: apt-get install ${missing[*]}" >&2
-			exit 69
-		fi
-		as_root=(sudo)
+	if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+		echo "missing packages: ${missing[*]}" >&2
+		echo "install them as root: apt-get install ${missing[*]}" >&2
+		exit 69
 	fi
 	echo "installing ${missing[*]}" >&2
-	"${as_root[@]}" apt-get update -q >&2 &&
-		"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+	as_root apt-get update -q >&2 &&
+		as_root env DEBIAN_FRONTEND=noninteractive \
 			apt-get install -q -y --no-install-recommends "${missing[@]}" >&2 || {
 		echo "the packages could not be installed: ${missing[*]}" >&2
 		exit 69
 	}
+}
+
+# download_packages FOLDER NAME...: their files, after a look for new versions if that fails.
+download_packages() {
+	local folder=$1 try
+	shift
+	for try in first second; do
+		(cd "$folder" && apt-get -q -o APT::Sandbox::User=root download "$@" >&2) && return
+		[ $try = second ] || as_root apt-get update -q >&2 || return
+	done
+	return 1
+}
+
+# unpack_packages FOLDER NAME...: have them below FOLDER as they would lie below /; done once. Not
+# having them is told, and by the tests that need them, which fail.
+unpack_packages() {
+	local folder=$1 files
+	shift
+	[ "$(cat "$folder/unpacked" 2>/dev/null)" != "$*" ] || return 0
+	echo "unpacking $* into $folder" >&2
+	files=$(mktemp -d "${TMPDIR:-/tmp}/pop3-packages.XXXXXX")
+	rm -rf "$folder"
+	mkdir -p "$folder"
+	if download_packages "$files" "$@"; then
+		find "$files" -name '*.deb' -exec dpkg -x {} "$folder" \;
+		echo "$*" >"$folder/unpacked"
+	else
+		echo "the packages could not be downloaded: $*" >&2
+	fi
+	rm -rf "$files"
 }

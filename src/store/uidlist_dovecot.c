@@ -1,4 +1,4 @@
-/* See uidlist.h. One wrong line condemns a list, as it does with Dovecot itself. */
+/* See uidlist.h. Dovecot itself takes the lines before a wrong one and numbers all others anew. */
 #include <errno.h>
 #include <string.h>
 
@@ -69,13 +69,14 @@ static int read_header(struct uidlist_text *text, struct dovecot_list *list,
 	return uidlist_wrong(report, "the header lacks a sound UIDVALIDITY or next UID");
 }
 
-/* The fields between UID and name. */
+/*
+ * The fields between UID and name. Those that are none are passed over, as by Dovecot, which writes
+ * them itself: of a stored unique-id with a blank in it.
+ */
 static const char *read_keys(struct uidlist_text *line, struct dovecot_fields *fields)
 {
 	while (line->left > 0 && *line->next != ':') {
 		struct uidlist_text field = uidlist_field(line);
-		if (*field.next < 'A' || *field.next > 'Z')
-			return "a field does not begin with a capital letter";
 		struct uidlist_text value = {field.next + 1, field.left - 1};
 		if (*field.next == 'P' && fields->uidl.next == NULL)
 			fields->uidl = value;

@@ -73,17 +73,19 @@ service pop3 {{
 
 
 class Dovecot(ServerProcess):
-    """In its fastest mode; `settings` are lines that are added to its configuration."""
+    """In its fastest mode. settings: lines that are added to its configuration; fields: what is
+    added to a user's entry in the passwd file, where userdb_KEY=VALUE is a setting for that one."""
 
     name = "dovecot"
 
     # More or fewer login processes, waiting pop3 processes, no log and maildir_very_dirty_syncs
     # change its figures by less than two runs differ; several clients a pop3 process are slower.
-    def __init__(self, folder, names, user, settings=""):
+    def __init__(self, folder, names, user, settings="", fields=None):
         super().__init__(folder)
         self.names = names
         self.user = user
         self.settings = settings
+        self.fields = fields or {}
         self.config = os.path.join(folder, "dovecot.conf")
 
     @staticmethod
@@ -107,7 +109,8 @@ class Dovecot(ServerProcess):
                 home = os.path.join(self.folder, "mail", name)
                 file.write(f"{name}:{{PLAIN}}{PASSWORD}:{self.user.pw_uid}:"
                            f"{self.user.pw_gid}::{home}::userdb_uid={self.user.pw_uid} "
-                           f"userdb_gid={self.user.pw_gid} userdb_home={home}\n")
+                           f"userdb_gid={self.user.pw_gid} userdb_home={home} "
+                           f"{self.fields.get(name, '')}\n")
 
     def command(self):
         return [self.installed(), "-F", "-c", self.config]

@@ -223,18 +223,21 @@ static void hundred_thousand_messages_are_all_found(void)
 /* ---- Spoilt lists ---- */
 
 /* As Dovecot 2.3 and Courier 1.0 have written them. */
-static const char real_dovecot[] = "3 V1795643409 N5 Ga1b2c3d4e5f60718293a4b5c6d7e8f90\n"
-				   "1 W17 S14 :1700000001.M1P1.host\n"
-				   "2 :1700000002.M1P1.host,S=14,W=17\n"
-				   "3 P0000000300000001 W17 S14 :odd name\n"
-				   "4 P :1700000004.M1P1.host\n";
-static const char real_courier[] = "/3 5 1795643409\n"
-				   "odd name:2, 1 1:1795643409:0\n"
-				   "1700000001.M1P1.host:2, 17 2:1795643409:0\n"
-				   "1700000002.M1P1.host,S=14,W=17:2,S 17 3:1795643409:0\n"
-				   "1700000004.M1P1.host:2, 17 0:0:0\n";
+static const char real_dovecot[] =
+	"3 V1795645537 N6 Gda46bd356160076b2a44000083ecc375\n"
+	"1 W32 Podd :odd name\n"
+	"2 W32 P1700000001.M1P1.host.1795645537.2 :1700000001.M1P1.host\n"
+	"3 P1700000002.M1P1.host,S=24,W=32.1795645537.3 :1700000002.M1P1.host,S=24,W=32\n"
+	"4 W32 P :1700000004.M1P1.host\n"
+	"5 W32 :1700000005.M1P1.host\n";
+static const char real_courier[] = "/3 6 1795645541\n"
+				   "odd name:2, 32 1:1795645541:0\n"
+				   "1700000001.M1P1.host:2,S 32 2:1795645541:0\n"
+				   "1700000002.M1P1.host,S=24,W=32:2, 32 3:1795645541:0\n"
+				   "1700000004.M1P1.host:2, 32 4:1795645541:0\n"
+				   "1700000005.M1P1.host:2, 32 5:1795645541:0\n";
 
-/* Four listed messages, a new one, one that is named as a unique-id, and a twin. */
+/* The listed messages, a new one, two that are named as unique-ids, and a twin. */
 static void no_two_are_alike(struct foreign_ids *ids)
 {
 	static const char *const names[] = {
