@@ -34,6 +34,15 @@ int uidlist_line(struct uidlist_text *list, struct uidlist_report *report,
 	return 1;
 }
 
+int uidlist_header(struct uidlist_text *list, struct uidlist_report *report,
+		   struct uidlist_text *line)
+{
+	int result = uidlist_line(list, report, line);
+	if (result == 0)
+		return uidlist_wrong(report, "the list is empty, without even a header");
+	return result < 0 ? result : 0;
+}
+
 struct uidlist_text uidlist_field(struct uidlist_text *line)
 {
 	struct uidlist_text field = {line->next, 0};

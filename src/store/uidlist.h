@@ -78,6 +78,9 @@ struct uidlist_text {
  */
 int uidlist_line(struct uidlist_text *list, struct uidlist_report *report,
 		 struct uidlist_text *line);
+/* Take the first line. 0; -EBADMSG, also if there is none; -EAGAIN. */
+int uidlist_header(struct uidlist_text *list, struct uidlist_report *report,
+		   struct uidlist_text *line);
 /* Take the octets up to the next blank or the end, and the blanks behind. It is empty only if the
  * line is, or begins with a blank. */
 struct uidlist_text uidlist_field(struct uidlist_text *line);

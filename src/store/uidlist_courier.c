@@ -15,9 +15,7 @@ struct courier_fields {
 static int read_header(struct uidlist_text *text, struct uidlist_report *report)
 {
 	struct uidlist_text line;
-	int result = uidlist_line(text, report, &line);
-	if (result == 0)
-		return uidlist_wrong(report, "the list is empty, without even a header");
+	int result = uidlist_header(text, report, &line);
 	if (result < 0)
 		return result;
 
