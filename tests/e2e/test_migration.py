@@ -245,14 +245,15 @@ class FromDovecot(Migration):
             "highest": f"3 V4294967295 N9 {GUID}\n2 :{A}\n4294967000 :{B}\n",
             "twice": f"{V3}2 :{A}\n5 :{A}\n8 :{C}\n",
             "blank-in-stored": f"{V3}2 Pone two W27 :{A}\n5 Three Px :{B}\n8 lower :{C}\n",
+            "two-digits": f"{V3}15 :{A}\n16 :{B}\n255 :{C}\n",
             "gone": f"{V3}2 :{A}\n5 :gone\n8 :{C}\n",
         }
         for what, text in lists.items():
             self.add(what, text)
             self.add(what + "-guid", text)
         plain = self.ours("dovecot")
-        guid = self.ours("dovecot", "--dovecot-uidl-format", "%g.%v")
-        theirs = self.dovecot(fields={user: its_format("%g.%v")
+        guid = self.ours("dovecot", "--dovecot-uidl-format", "%g.%Xu")
+        theirs = self.dovecot(fields={user: its_format("%g.%Xu")
                                       for user in self.users if user.endswith("-guid")})
         for user in self.users:
             ours = guid[user] if user.endswith("-guid") else plain[user]

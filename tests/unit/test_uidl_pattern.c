@@ -126,6 +126,21 @@ static void unique_ids_are_those_of_dovecot(void)
 	test_count(2 + sizeof cases / sizeof *cases);
 }
 
+static void numbers_are_those_of_printf(void)
+{
+	char id[NAME_ID_SIZE];
+	char expected[NAME_ID_SIZE];
+	for (uint32_t i = 0; i < 100000; i++) {
+		const struct uidl_values values = {
+			.uid = i, .validity = i * 42949u, .name = "", .guid = ""};
+		snprintf(expected, sizeof expected, "%x.%08x.%u.%07u", values.uid, values.uid,
+			 values.validity, values.validity);
+		uidl_pattern_expand("%Xu.%08Xu.%v.%07v", &values, id);
+		CU_ASSERT_STRING_EQUAL(id, expected);
+	}
+	test_count(100000);
+}
+
 static void unique_ids_that_are_not_legal_are_none(void)
 {
 	char name[80];
@@ -157,6 +172,7 @@ static const struct test tests[] = {
 	TEST(patterns_that_tell_messages_apart_are_right),
 	TEST(other_patterns_are_refused_with_the_reason),
 	TEST(unique_ids_are_those_of_dovecot),
+	TEST(numbers_are_those_of_printf),
 	TEST(unique_ids_that_are_not_legal_are_none),
 	TEST_END,
 };
