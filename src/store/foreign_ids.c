@@ -12,6 +12,9 @@
 #include "base/hash.h"
 #include "store/uidlist.h"
 
+/* How many entries ahead the places in the tables are asked for. */
+#define FETCH_AHEAD 16
+
 /* One listed message. */
 struct entry {
 	uint32_t name; /* its place in the text */
@@ -39,10 +42,16 @@ struct foreign_ids {
 	size_t slot_mask;
 	uint32_t position_mask;
 	struct hash_key key;
-	uint32_t next; /* the entry that is likely to be asked for next */
+	uint64_t (*hashes)[KEYS]; /* of each entry; gone once all are in the tables */
+	uint32_t next;            /* the entry that is likely to be asked for next */
 	uint64_t version;
 	size_t spoilt;
 };
+
+static uint32_t tag_of(const struct foreign_ids *ids, uint64_t hash)
+{
+	return (uint32_t)(hash >> 32) & ~ids->position_mask;
+}
 
 static struct entry *entry_of(const struct foreign_ids *ids, uint32_t slot)
 {
@@ -59,13 +68,11 @@ static bool has_key(const struct foreign_ids *ids, const struct entry *entry, en
 
 /* The slot of the entry that has this key, or the empty one where it belongs. */
 static uint32_t *find_slot(const struct foreign_ids *ids, enum key by, const char *key,
-			   size_t length, uint32_t *tag)
+			   size_t length, uint64_t hash)
 {
-	uint64_t hash = hash_keyed(&ids->key, key, length);
-	*tag = (uint32_t)(hash >> 32) & ~ids->position_mask;
 	for (size_t at = hash & ids->slot_mask;; at = (at + 1) & ids->slot_mask) {
 		uint32_t *slot = &ids->tables[by][at];
-		if (*slot == 0 || ((*slot & ~ids->position_mask) == *tag &&
+		if (*slot == 0 || ((*slot & ~ids->position_mask) == tag_of(ids, hash) &&
 				   has_key(ids, entry_of(ids, *slot), by, key, length)))
 			return slot;
 	}
@@ -75,11 +82,31 @@ static uint32_t *find_slot(const struct foreign_ids *ids, enum key by, const cha
 static struct entry *find(const struct foreign_ids *ids, enum key by, const char *key,
 			  size_t length)
 {
-	uint32_t tag;
-	return entry_of(ids, *find_slot(ids, by, key, length, &tag));
+	uint64_t hash = hash_keyed(&ids->key, key, length);
+	return entry_of(ids, *find_slot(ids, by, key, length, hash));
 }
 
 /* ---- Building ---- */
+
+/* Gather one message. Names that no file can have are hidden, but their unique-ids are taken. */
+static int gather(void *state, const struct uidlist_entry *listed)
+{
+	struct foreign_ids *ids = state;
+	size_t base = name_base_length(listed->name, listed->name_length);
+	bool findable = base <= NAME_OCTETS_MAX;
+	ids->entries[ids->count] = (struct entry){.name = (uint32_t)(listed->name - ids->text),
+						  .id = ids->ids_length,
+						  .name_length = (uint8_t)(findable ? base : 0),
+						  .id_length = (uint8_t)listed->id_length,
+						  .hidden = !findable};
+	memcpy(ids->ids + ids->ids_length, listed->id, listed->id_length);
+	ids->ids_length += (uint32_t)listed->id_length;
+
+	uint64_t *hashes = ids->hashes[ids->count++];
+	hashes[BY_NAME] = hash_keyed(&ids->key, listed->name, base);
+	hashes[BY_ID] = hash_keyed(&ids->key, listed->id, listed->id_length);
+	return 0;
+}
 
 static bool same_name(const struct foreign_ids *ids, const struct entry *a, const struct entry *b)
 {
@@ -87,64 +114,55 @@ static bool same_name(const struct foreign_ids *ids, const struct entry *a, cons
 	       memcmp(ids->text + a->name, ids->text + b->name, a->name_length) == 0;
 }
 
-/* Make the entry under way the one that is found by this key, if there was none or it is to replace
- * that; returns what was there. */
-static struct entry *put(struct foreign_ids *ids, enum key by, const char *key, size_t length,
-			 bool replace)
-{
-	uint32_t tag;
-	uint32_t *slot = find_slot(ids, by, key, length, &tag);
-	struct entry *before = entry_of(ids, *slot);
-	if (before == NULL || replace)
-		*slot = tag | (ids->count + 1);
-	return before;
-}
-
 /*
  * The first that is listed with a unique-id has it for good: if it went to the next one when the
  * first is gone, a client that knows it would never fetch that other message.
  */
-static void add_id(struct foreign_ids *ids, struct entry *entry, const struct uidlist_entry *listed)
+static void index_id(struct foreign_ids *ids, uint32_t index)
 {
-	const struct entry *owner = NULL;
-	if (listed->id_length > 0)
-		owner = put(ids, BY_ID, listed->id, listed->id_length, false);
-	if (listed->id_length == 0 || (owner != NULL && !same_name(ids, owner, entry))) {
-		ids->spoilt++;
-		return;
+	struct entry *entry = &ids->entries[index];
+	uint64_t hash = ids->hashes[index][BY_ID];
+	if (entry->id_length > 0) {
+		const char *id = ids->ids + entry->id;
+		uint32_t *slot = find_slot(ids, BY_ID, id, entry->id_length, hash);
+		const struct entry *owner = entry_of(ids, *slot);
+		if (owner == NULL)
+			*slot = tag_of(ids, hash) | (index + 1);
+		else if (!same_name(ids, owner, entry))
+			entry->id_length = 0;
 	}
-	entry->id_length = (uint8_t)listed->id_length;
-	if (owner != NULL) {
-		entry->id = owner->id;
+	ids->spoilt += entry->id_length == 0;
+}
+
+/* Listed twice, a name counts as it is listed last, as with the servers that write the lists. */
+static void index_name(struct foreign_ids *ids, uint32_t index)
+{
+	const struct entry *entry = &ids->entries[index];
+	uint64_t hash = ids->hashes[index][BY_NAME];
+	if (entry->hidden)
 		return;
-	}
-	entry->id = ids->ids_length;
-	memcpy(ids->ids + ids->ids_length, listed->id, listed->id_length);
-	ids->ids_length += (uint32_t)listed->id_length;
+	const char *name = ids->text + entry->name;
+	uint32_t *slot = find_slot(ids, BY_NAME, name, entry->name_length, hash);
+	struct entry *before = entry_of(ids, *slot);
+	if (before != NULL)
+		before->hidden = true;
+	*slot = tag_of(ids, hash) | (index + 1);
 }
 
 /*
- * A name that is listed twice counts as it is listed last, as with the servers that write the
- * lists. Names that no file can have are not findable, but their unique-ids are taken.
+ * Each slot is somewhere else in memory, and waiting for it would be most of the work: those of
+ * some entries ahead are fetched meanwhile.
  */
-static int add(void *state, const struct uidlist_entry *listed)
+static void index_all(struct foreign_ids *ids)
 {
-	struct foreign_ids *ids = state;
-	struct entry *entry = &ids->entries[ids->count];
-	size_t base = name_base_length(listed->name, listed->name_length);
-	bool findable = base <= NAME_OCTETS_MAX;
-	entry->name = (uint32_t)(listed->name - ids->text);
-	entry->name_length = (uint8_t)(findable ? base : 0);
-	entry->hidden = !findable;
-
-	add_id(ids, entry, listed);
-	struct entry *before = NULL;
-	if (findable)
-		before = put(ids, BY_NAME, listed->name, base, true);
-	if (before != NULL)
-		before->hidden = true;
-	ids->count++;
-	return 0;
+	for (uint32_t i = 0; i < ids->count; i++) {
+		uint32_t ahead = i + FETCH_AHEAD < ids->count ? i + FETCH_AHEAD : i;
+		for (int by = 0; by < KEYS; by++)
+			__builtin_prefetch(
+				&ids->tables[by][ids->hashes[ahead][by] & ids->slot_mask], 1);
+		index_id(ids, i);
+		index_name(ids, i);
+	}
 }
 
 static size_t count_lines(const char *text, size_t length)
@@ -167,10 +185,11 @@ static int make_room(struct foreign_ids *ids, size_t lines)
 	ids->position_mask = (uint32_t)(slots - 1); /* of the lines and 1 more */
 	ids->entries = calloc(lines + 1, sizeof *ids->entries);
 	ids->ids = malloc((lines + 1) * NAME_ID_MAX);
+	ids->hashes = malloc((lines + 1) * sizeof *ids->hashes);
 	for (int i = 0; i < KEYS; i++)
 		ids->tables[i] = calloc(slots, sizeof *ids->tables[i]);
-	bool whole = ids->entries != NULL && ids->ids != NULL && ids->tables[BY_NAME] != NULL &&
-		     ids->tables[BY_ID] != NULL;
+	bool whole = ids->entries != NULL && ids->ids != NULL && ids->hashes != NULL &&
+		     ids->tables[BY_NAME] != NULL && ids->tables[BY_ID] != NULL;
 	return whole ? 0 : -ENOMEM;
 }
 
@@ -186,16 +205,19 @@ int foreign_ids_parse(char *text, size_t length, const struct uidl_rule *rule,
 	ids->key = *key;
 	int error = make_room(ids, count_lines(text, length));
 	if (error == 0 && rule->format == UIDL_DOVECOT)
-		error = uidlist_dovecot_parse(text, length, uidl_rule_pattern(rule), add, ids,
+		error = uidlist_dovecot_parse(text, length, uidl_rule_pattern(rule), gather, ids,
 					      report);
 	else if (error == 0)
-		error = uidlist_courier_parse(text, length, add, ids, report);
-	ids->version = report->version;
+		error = uidlist_courier_parse(text, length, gather, ids, report);
 	if (error < 0) {
 		ids->text = NULL;
 		foreign_ids_free(ids);
 		return error;
 	}
+	ids->version = report->version;
+	index_all(ids);
+	free(ids->hashes);
+	ids->hashes = NULL;
 	*result = ids;
 	return 0;
 }
@@ -206,6 +228,7 @@ void foreign_ids_free(struct foreign_ids *ids)
 		return;
 	for (int i = 0; i < KEYS; i++)
 		free(ids->tables[i]);
+	free(ids->hashes);
 	free(ids->entries);
 	free(ids->ids);
 	free(ids->text);
