@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "store/change.h"
-#include "store/correct.h"
 #include "store/maildrop_private.h"
 #include "store/name.h"
+#include "store/renew.h"
 #include "store/report.h"
 
 enum fate {
@@ -26,6 +26,7 @@ enum fate {
 struct sought {
 	struct maildrop_entry entry;
 	struct name_time time;
+	size_t position; /* among the messages to be deleted */
 	enum fate fate;
 	bool alone;    /* no other message of the list has its base name */
 	bool replaced; /* another file has its base name now */
@@ -37,7 +38,8 @@ struct commit {
 	bool touched[2];
 	size_t deleted[2]; /* from each folder */
 	size_t failed;
-	int error; /* the first */
+	int error;      /* the first */
+	uint32_t *gone; /* by position: the message's number if it is gone, else 0 */
 	struct sought *sought;
 	size_t sought_count;
 	size_t sought_deleted; /* in the present reading */
@@ -87,17 +89,20 @@ static int delete_name(struct commit *c, enum folder folder, int descriptor, con
 	return 0;
 }
 
-static void seek_later(struct commit *c, const struct maildrop_entry *entry, size_t index)
+static void seek_later(struct commit *c, const struct maildrop_entry *entry, size_t index,
+		       size_t position)
 {
 	struct sought *s = &c->sought[c->sought_count++];
 	s->entry = *entry;
+	s->position = position;
 	s->time = name_time(entry->base, entry->base_length);
 	s->fate = FATE_OPEN;
 	s->alone = !maildrop_list_has_twin(c->maildrop->list, index);
 }
 
-static void delete_message(struct commit *c, size_t index)
+static void delete_message(struct commit *c, uint32_t msgno, size_t position)
 {
+	size_t index = msgno - 1;
 	char name[MAILDROP_NAME_SIZE];
 	struct maildrop_entry entry = maildrop_list_entry(c->maildrop->list, index);
 	maildrop_entry_name(&entry, name);
@@ -105,9 +110,11 @@ static void delete_message(struct commit *c, size_t index)
 	bool more_names = false;
 	int error = delete_name(c, folder, c->folders[folder], name, entry.identity, &more_names);
 	if (error == -ENOENT || error == -ESTALE || more_names)
-		seek_later(c, &entry, index);
+		seek_later(c, &entry, index, position);
 	else if (error < 0)
 		fail_message(c, folder, name, error);
+	else
+		c->gone[position] = msgno;
 }
 
 static int compare_sought(const void *key, const void *element)
@@ -284,6 +291,22 @@ static void sync_folders(struct commit *c)
 	}
 }
 
+/* What is gone goes from the index, too. */
+static void renew(struct commit *c, const uint32_t *messages, size_t count)
+{
+	size_t gone = 0;
+	for (size_t i = 0; i < c->sought_count; i++) {
+		const struct sought *s = &c->sought[i];
+		if (s->fate == FATE_GONE)
+			c->gone[s->position] = messages[s->position];
+	}
+	for (size_t i = 0; i < count; i++)
+		if (c->gone[i] != 0)
+			c->gone[gone++] = c->gone[i];
+	if (gone > 0 || c->maildrop->wrong_count > 0)
+		renew_index(c->maildrop, c->gone, gone);
+}
+
 static int commit(struct commit *c, const uint32_t *messages, size_t count)
 {
 	const struct maildrop *m = c->maildrop;
@@ -292,17 +315,18 @@ static int commit(struct commit *c, const uint32_t *messages, size_t count)
 		if (c->folders[f] < 0)
 			return c->folders[f];
 	}
-	if (count > 0)
+	if (count > 0) {
 		c->sought = calloc(count, sizeof *c->sought);
-	if (count > 0 && c->sought == NULL)
-		return -ENOMEM;
+		c->gone = calloc(count, sizeof *c->gone);
+		if (c->sought == NULL || c->gone == NULL)
+			return -ENOMEM;
+	}
 	for (size_t i = 0; i < count; i++)
-		delete_message(c, messages[i] - 1);
+		delete_message(c, messages[i], i);
 	delete_sought(c);
 	mark_messages(c, messages, count);
 	sync_folders(c);
-	if (m->wrong_count > 0)
-		correct_index(m);
+	renew(c, messages, count);
 	return 0;
 }
 
@@ -330,6 +354,7 @@ enum store_result maildrop_commit(struct maildrop *m, const uint32_t *messages, 
 		if (c.folders[f] >= 0)
 			close(c.folders[f]);
 	free(c.sought);
+	free(c.gone);
 	if (error < 0) {
 		report(m->sink, POP3_LOG_ERROR,
 		       &(struct report){.session = m->session,

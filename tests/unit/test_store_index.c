@@ -33,7 +33,8 @@ static void let_time_pass(void)
 	usleep(30000);
 }
 
-static bool is_settled(void)
+/* The index that is there now; its list is to be unreferenced. */
+static struct index read_now(void)
 {
 	struct maildir maildir;
 	struct index_place place;
@@ -43,8 +44,14 @@ static bool is_settled(void)
 	CU_ASSERT_EQUAL_FATAL(maildir_init(directory, &maildir), 0);
 	CU_ASSERT_EQUAL_FATAL(index_place_open(&maildir, NULL, "", &place), 0);
 	CU_ASSERT_EQUAL_FATAL(index_read(&place, &index, &why), 0);
-	maildrop_list_unref(index.list);
 	close(directory);
+	return index;
+}
+
+static bool is_settled(void)
+{
+	const struct index index = read_now();
+	maildrop_list_unref(index.list);
 	return change_is_settled(&index.state.folders[FOLDER_NEW], &index.moments[FOLDER_NEW]) &&
 	       change_is_settled(&index.state.folders[FOLDER_CUR], &index.moments[FOLDER_CUR]);
 }
@@ -451,6 +458,49 @@ static void deleted_message_of_wrong_size_is_no_trouble(void)
 	box_fini(&box);
 }
 
+/* ---- Deleted messages ---- */
+
+/* Whether or not the next login can be sure that they are gone, as where mail arrives all the time.
+ */
+static void deleted_messages_leave_the_index(void)
+{
+	struct box box;
+	fill(&box);
+	box_put("new/4.M1.x", "four\n");
+	box_put("new/5.M1.x", "five\n");
+	struct maildrop *m = box_open(&box);
+	/* One that has to be looked for, one that somebody else has deleted. */
+	box_rename("new/3.M1.x,S=6,W=7", "cur/3.M1.x,S=6,W=7:2,S");
+	CU_ASSERT_EQUAL(unlink("home/Maildir/new/4.M1.x"), 0);
+	size_t remaining;
+	CU_ASSERT_EQUAL(maildrop_commit(m, (uint32_t[]){1, 3, 4}, 3, &remaining), STORE_OK);
+	maildrop_close(m);
+
+	const struct index index = read_now();
+	CU_ASSERT_EQUAL_FATAL(maildrop_list_count(index.list), 2);
+	CU_ASSERT_STRING_EQUAL(maildrop_list_entry(index.list, 0).id, "2.M1.x");
+	CU_ASSERT_STRING_EQUAL(maildrop_list_entry(index.list, 1).id, "5.M1.x");
+	maildrop_list_unref(index.list);
+	box_fini(&box);
+}
+
+static void messages_that_could_not_be_deleted_stay_in_the_index(void)
+{
+	struct box box;
+	fill(&box);
+	struct maildrop *m = box_open(&box);
+	box_put("tmp/1", "another one\n");
+	box_rename("tmp/1", "new/1.M1.x");
+	size_t remaining;
+	CU_ASSERT_EQUAL(maildrop_commit(m, (uint32_t[]){1, 2}, 2, &remaining), STORE_TEMPORARY);
+	box_expect_log(&box, "another file has its place");
+	maildrop_close(m);
+	const struct index index = read_now();
+	CU_ASSERT_EQUAL(maildrop_list_count(index.list), 2);
+	maildrop_list_unref(index.list);
+	box_fini(&box);
+}
+
 /* ---- Many ---- */
 
 /* Against a login without an index, with changes of every kind in between. */
@@ -514,6 +564,8 @@ static const struct test tests[] = {
 	TEST(wrong_size_is_not_put_into_an_index_of_later),
 	TEST(wrong_size_is_not_put_into_an_index_of_before),
 	TEST(deleted_message_of_wrong_size_is_no_trouble),
+	TEST(deleted_messages_leave_the_index),
+	TEST(messages_that_could_not_be_deleted_stay_in_the_index),
 	TEST(index_and_folders_tell_the_same_after_any_change),
 	TEST_END,
 };

@@ -1,5 +1,5 @@
-/* See correct.h. The frozen list never changes; the index gets a copy of it with other sizes. */
-#include "store/correct.h"
+/* See renew.h. The frozen list never changes; the index gets a copy of what is left of it. */
+#include "store/renew.h"
 
 #include <errno.h>
 #include <string.h>
@@ -47,19 +47,42 @@ static struct maildrop_entry corrected(const struct maildrop *m, const struct me
 	return entry;
 }
 
-static struct maildrop_list *copy_list(const struct maildrop *m, const struct measured *measured)
+/* Which messages go into the copy, while it is walked through. */
+struct rest {
+	const struct maildrop *maildrop;
+	const struct measured *measured;
+	const uint32_t *gone;
+	size_t gone_count;
+	size_t index; /* the next */
+};
+
+/* The next message that is left; false: there is none. */
+static bool next_left(struct rest *r, struct maildrop_entry *entry)
+{
+	while (r->index < maildrop_list_count(r->maildrop->list)) {
+		size_t index = r->index++;
+		if (r->gone_count > 0 && *r->gone == index + 1) {
+			r->gone++;
+			r->gone_count--;
+			continue;
+		}
+		*entry = corrected(r->maildrop, r->measured, index);
+		return true;
+	}
+	return false;
+}
+
+static struct maildrop_list *copy_list(const struct rest *all)
 {
 	struct list_plan plan = {0};
-	size_t count = maildrop_list_count(m->list);
-	for (size_t i = 0; i < count; i++) {
-		struct maildrop_entry entry = corrected(m, measured, i);
+	struct maildrop_entry entry;
+	struct rest rest = *all;
+	while (next_left(&rest, &entry))
 		list_plan_add(&plan, &entry);
-	}
 	struct maildrop_list *list = maildrop_list_new(&plan);
-	for (size_t i = 0; i < count && list != NULL; i++) {
-		struct maildrop_entry entry = corrected(m, measured, i);
+	rest = *all;
+	while (list != NULL && next_left(&rest, &entry))
 		maildrop_list_append(list, &plan, &entry);
-	}
 	return list;
 }
 
@@ -72,45 +95,51 @@ static bool same_list(const struct maildrop_list *a, const struct maildrop_list 
 }
 
 /* Only the list is another one: what the index knew of the folders holds for the copy, too. */
-static int rewrite(const struct maildrop *m, const struct index_place *place,
-		   const struct measured *measured)
+static int rewrite(const struct rest *rest, const struct index_place *place)
 {
 	struct index index;
 	const char *why;
 	if (index_read(place, &index, &why) < 0)
 		return 0;
 	int error = 0;
-	if (same_list(index.list, m->list)) {
+	if (same_list(index.list, rest->maildrop->list)) {
 		maildrop_list_unref(index.list);
-		index.list = copy_list(m, measured);
+		index.list = copy_list(rest);
 		error = index.list == NULL ? -ENOMEM : index_write(place, &index);
 	}
 	maildrop_list_unref(index.list);
 	return error;
 }
 
-void correct_index(const struct maildrop *m)
+/* Measure what proved wrong. One that cannot be found was deleted, by us or by somebody else. */
+static int measure_all(const struct maildrop *m, struct measured measured[WRONG_MAX])
 {
-	struct measured measured[WRONG_MAX] = {0};
-	struct index_place place;
 	int error = 0;
 	for (size_t i = 0; i < m->wrong_count; i++) {
 		int failed = measure(m, m->wrong[i], &measured[i]);
-		/* Deleted in this session, or by somebody else. */
 		if (failed < 0 && failed != -ENOENT)
 			error = failed;
 	}
-	if (error == 0)
-		error = index_place_open(&m->maildir, m->index_directory, m->path, &place);
-	if (error == 0) {
-		error = rewrite(m, &place, measured);
+	return error;
+}
+
+void renew_index(const struct maildrop *m, const uint32_t *gone, size_t count)
+{
+	struct measured measured[WRONG_MAX] = {0};
+	struct index_place place;
+	const struct rest rest = {
+		.maildrop = m, .measured = measured, .gone = gone, .gone_count = count};
+	int error = measure_all(m, measured);
+	int result = index_place_open(&m->maildir, m->index_directory, m->path, &place);
+	if (result == 0) {
+		result = rewrite(&rest, &place);
 		index_place_close(&place);
 	}
+	error = error == 0 ? result : error;
 	if (error < 0)
 		report(m->sink, POP3_LOG_WARNING,
 		       &(struct report){.session = m->session,
 					.file = INDEX_FILE,
-					.text = "wrong sizes stay in the index",
-					.error = error,
-					.count = m->wrong_count});
+					.text = "the index cannot be renewed",
+					.error = error});
 }
