@@ -110,6 +110,7 @@ struct pop3_session *session_new(struct context *c, const struct pop3_info *info
 	s->id = ++last_id;
 	s->now = now;
 	s->started = now;
+	s->idle_since = now;
 	emitter_init(&s->emitter);
 	list_init(&s->deferrals);
 	if (tls_first)
