@@ -159,9 +159,10 @@ static bool send_output(struct connection *c, size_t *budget)
 	return true;
 }
 
+/* Reading may just have found out that the socket is gone, and TLS with it. */
 bool pump_tls_out(struct connection *c, size_t *budget)
 {
-	if (c->blocked)
+	if (c->blocked || !c->open)
 		return false;
 	bool moved = encrypt(c);
 	return send_output(c, budget) || moved;
