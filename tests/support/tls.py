@@ -83,6 +83,19 @@ class Authority:
         own(self.folder)
         return self.path(name + ".ocsp")
 
+    def expired_staple(self, name):
+        """The same, but its nextUpdate is over: openssl makes none, so the time is changed in it,
+        which spoils a signature that only clients look at."""
+        path = self.staple(name)
+        with open(path, "rb") as file:
+            data = file.read()
+        at = data.rindex(b"\x18\x0f") + 2  # the last GeneralizedTime
+        path = self.path(name + ".old.ocsp")
+        with open(path, "wb") as file:
+            file.write(data[:at] + b"20200102000000Z" + data[at + 15:])
+        own(self.folder)
+        return path
+
     def context(self, version=None, alpn=(), certificate=None):
         """What a client needs to trust this CA."""
         context = ssl.create_default_context(cafile=self.ca)

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 
 from support.case import TestCase
+from support.server import Server
 from support.tls import Authority, TlsClient
 
 WAYS = ("stls", "implicit")
@@ -44,7 +45,6 @@ class TlsCase(TestCase):
         return server.start(2)
 
     def server_to_start(self, *arguments, **options):
-        from support.server import Server
         server = Server(self.temporary(), *arguments, **options)
         self.addCleanup(self.judge, server)
         return server
