@@ -3,7 +3,7 @@ required. So no page that a browser is made to load can speak to this server in 
 
 import ssl
 
-from ground import TlsCase, VERSIONS, WAYS
+from tls_ground import TlsCase, VERSIONS, WAYS
 
 OFFERS = {
     "h2": ("h2",),

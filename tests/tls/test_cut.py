@@ -5,7 +5,7 @@ import socket
 import ssl
 import struct
 
-from ground import TlsCase, WAYS, authority
+from tls_ground import TlsCase, WAYS, authority
 from support.wire import connect
 
 EVERY = int(os.environ.get("POP3_CUT_EVERY", "29"))

@@ -7,7 +7,7 @@ import ssl
 import subprocess
 import unittest
 
-from ground import TlsCase, WAYS
+from tls_ground import TlsCase, WAYS
 from support.server import run, unprivileged
 
 CONFIG = 78

@@ -6,7 +6,7 @@ import ssl
 import subprocess
 import time
 
-from ground import TlsCase, VERSIONS, WAYS
+from tls_ground import TlsCase, VERSIONS, WAYS
 from support.wire import Client, connect
 
 HALF = 200           # connections that never finish their handshake

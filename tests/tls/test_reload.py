@@ -7,7 +7,7 @@ import shutil
 import signal
 import threading
 
-from ground import TlsCase
+from tls_ground import TlsCase
 from support.tls import TlsClient
 from support.wire import connect
 

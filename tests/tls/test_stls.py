@@ -5,7 +5,7 @@ import re
 import ssl
 import time
 
-from ground import TlsCase, VERSIONS
+from tls_ground import TlsCase, VERSIONS
 from support.wire import Client, Gone
 
 RUNS = int(os.environ.get("POP3_STLS_RUNS", "300"))

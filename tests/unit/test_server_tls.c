@@ -254,6 +254,45 @@ static void the_log_tells_an_announced_end_from_a_cut(void)
 	host_fini(&h);
 }
 
+static void reset(int client)
+{
+	struct linger now = {.l_onoff = 1};
+	setsockopt(client, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+	close(client);
+}
+
+/* Reading finds out, in the handshake and after it, with output waiting and without. */
+static void a_reset_at_any_moment_ends_that_connection_alone(void)
+{
+	struct host h;
+	equip(&h);
+	serve(&h, true);
+	struct guest other = log_in(&h, true);
+	for (int i = 0; i < 30; i++) {
+		int client = dial(&h);
+		if (i % 3 > 0)
+			CU_ASSERT_EQUAL(send(client, "\x16\x03\x01\x02\x00\x01", (size_t)i % 3 * 3,
+					     MSG_NOSIGNAL),
+					i % 3 * 3);
+		if (i % 2 > 0)
+			usleep(2000);
+		reset(client);
+	}
+	for (int i = 0; i < 10; i++) {
+		struct guest g = log_in(&h, true);
+		if (i % 2 > 0)
+			say(&g, "RETR 1\r\nNOOP\r\n");
+		reset(dup(g.socket));
+		gnutls_deinit(g.session);
+		gnutls_certificate_free_credentials(g.credentials);
+		reset(g.socket);
+	}
+	host_await(&h, &h.closed, 10);
+	ask(&other, "NOOP\r\n", "+OK\r\n");
+	part(&other);
+	host_fini(&h);
+}
+
 static void a_handshake_that_never_ends_is_ended(void)
 {
 	for (int tls = 0; tls < 2; tls++) {
@@ -356,6 +395,7 @@ const struct test_suite suite_server_tls = {
 			TEST(a_large_message_arrives_whole_however_slowly_it_is_read),
 			TEST(a_client_that_reads_nothing_ends_by_the_write_timeout),
 			TEST(the_log_tells_an_announced_end_from_a_cut),
+			TEST(a_reset_at_any_moment_ends_that_connection_alone),
 			TEST(a_handshake_that_never_ends_is_ended),
 			TEST(plaintext_at_a_tls_port_gets_an_alert_and_one_log_line),
 			TEST(bad_certificates_are_refused_and_leave_all_as_it_was),
