@@ -247,6 +247,19 @@ static void client_certificates_are_verified_and_name_their_client(void)
 	cert_free(&expired);
 }
 
+static void no_client_certificate_is_asked_for_unless_that_is_set(void)
+{
+	static const char *const versions[] = {TLS12, TLS13};
+	for (size_t i = 0; i < 2; i++) {
+		struct tls_peer p;
+		tls_peer_init(&p);
+		CU_ASSERT_EQUAL(tls_peer_configure(&p), 0);
+		CU_ASSERT_STRING_EQUAL(identity(&p, cert_other(), versions[i]), "");
+		CU_ASSERT_EQUAL(gnutls_certificate_client_get_request_status(p.client), 0);
+		tls_peer_fini(&p);
+	}
+}
+
 /* Trusted by nobody: a CA that is not ours has signed it, here itself. */
 static void a_client_certificate_of_a_foreign_ca_is_refused(void)
 {
@@ -343,6 +356,7 @@ const struct test_suite suite_tls_config = {
 			TEST(certificate_is_chosen_by_the_name_asked_for),
 			TEST(certificate_is_chosen_by_what_the_client_can_verify),
 			TEST(client_certificates_are_verified_and_name_their_client),
+			TEST(no_client_certificate_is_asked_for_unless_that_is_set),
 			TEST(a_client_certificate_of_a_foreign_ca_is_refused),
 			TEST(tickets_resume_within_a_process_and_not_after_it),
 			TEST(a_reload_that_asks_for_client_certificates_forgets_tickets),
