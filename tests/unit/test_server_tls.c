@@ -23,12 +23,17 @@ static void equip(struct host *h)
 	h->options.key = cert_server()->key;
 }
 
-static void serve(struct host *h, bool tls)
+static void open_server(struct host *h, bool tls)
 {
 	const struct pop3_listen how = {.size = sizeof how, .tls = tls};
 	h->server = pop3_server_new("test.example", &h->options, &h->listener);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(h->server);
 	CU_ASSERT_EQUAL_FATAL(pop3_server_listen_with(h->server, "127.0.0.1:0", &how), 0);
+}
+
+static void serve(struct host *h, bool tls)
+{
+	open_server(h, tls);
 	host_start(h);
 }
 
@@ -324,8 +329,8 @@ static void plaintext_at_a_tls_port_gets_an_alert_and_one_log_line(void)
 	CU_ASSERT_EQUAL(alert[0], 21);
 	close(client);
 	host_expect_log(&h, "reason=tls");
-	host_fini(&h);
 	CU_ASSERT_EQUAL(host_logged(&h, "closed"), 1);
+	host_fini(&h);
 }
 
 /* ---- Options ---- */
@@ -340,14 +345,14 @@ static void bad_certificates_are_refused_and_leave_all_as_it_was(void)
 	CU_ASSERT_PTR_NULL(pop3_server_new("test.example", &bad, &h.listener));
 	CU_ASSERT_EQUAL(errno, EINVAL);
 	CU_ASSERT_EQUAL(host_logged(&h, "tls text=key (in memory): is not the key"), 1);
-	serve(&h, true);
-	/* On the server's thread nobody is at work before a client comes. */
+	open_server(&h, true);
 	CU_ASSERT_EQUAL(pop3_server_configure(h.server, &bad), -EINVAL);
 	bad.cert = bad.key = NULL;
 	CU_ASSERT_EQUAL(pop3_server_configure(h.server, &bad), -EINVAL);
 	CU_ASSERT_EQUAL(host_logged(&h, "an address with implicit TLS needs them"), 1);
 	bad.tls.keep = true;
 	CU_ASSERT_EQUAL(pop3_server_configure(h.server, &bad), 0);
+	host_start(&h);
 	struct guest g = log_in(&h, true);
 	part(&g);
 	host_fini(&h);
