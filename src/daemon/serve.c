@@ -20,9 +20,9 @@
 #include "daemon/server_options.h"
 
 /* Logins between their `authenticate` and their `open`, see grants.h: as many as connections. */
-#define GRANTS_MAX OPTIONS_CONNECTIONS_MAX
+#define GRANTS_MAX OPTIONS_COUNT_MAX
 /* A session has one piece of work at a time, so this queue is never full. */
-#define STORE_QUEUE OPTIONS_CONNECTIONS_MAX
+#define STORE_QUEUE OPTIONS_COUNT_MAX
 /* Room for "FILE:LINE". */
 #define PLACE_SIZE   512
 #define MILLISECONDS 1000u

@@ -76,6 +76,7 @@ void stage_init(struct stage *stage, const char *passwd)
 		.log_data = stage,
 		.apop = POP3_APOP_FIXED,
 		.apop_value = "<sea@wonderland>",
+		.limits = {.failed_logins = 100},
 	};
 }
 
