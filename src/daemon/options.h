@@ -18,6 +18,8 @@
 #define OPTIONS_FILE_MAX 65536u
 /* The most of a count, connections above all: descriptors run out long before. */
 #define OPTIONS_COUNT_MAX 1000000u
+/* Seconds that a failure may be kept waiting: a client that mistyped must not give up meanwhile. */
+#define OPTIONS_DELAY_MAX 30u
 /* The most addresses in `listen`. */
 #define OPTIONS_LIST_MAX 32u
 /* The longest value, in octets: as PATH_MAX. A line of the file holds less, see options_parse(). */
@@ -37,7 +39,7 @@ struct option_list {
 };
 
 enum {
-	OPTION_COUNT = 32, /* rows of the table */
+	OPTION_COUNT = 37, /* rows of the table */
 };
 
 /* All settings as values. Texts are NULL where nothing is set and there is no default. */
@@ -52,7 +54,8 @@ struct options {
 	bool limits_on_loopback;
 	/* Seconds. */
 	uint32_t login_timeout, idle_timeout, write_timeout, answer_timeout, drain_timeout,
-		failure_delay;
+		failure_delay, failure_recovery, login_delay, remember_passwords;
+	uint32_t address_failures, user_failures;
 	uint32_t store_workers, crypt_workers, crypt_queue;
 	uint32_t log;        /* enum option_log */
 	uint32_t log_format; /* enum option_format */
