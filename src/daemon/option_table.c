@@ -54,6 +54,8 @@ const struct option_row option_rows[OPTION_COUNT] = {
 		 "allow addresses that are not loopback"), .restart = true},
 	{BOOLEAN(strip_domain, "no", MAIL,
 		 "look up user@domain as user if it is not there")},
+	{NUMBER(max_message_size, "0", 0, UINT32_MAX, "OCTETS", OPTION_DELIVER | OPTION_CHECK,
+		"the largest message that is delivered; 0 = any")},
 	{BOOLEAN(mark_seen, "no", RUNS,
 		 "move retrieved messages from new/ to cur/ at QUIT")},
 	{TEXT(index_dir, OPTION_PATH, NULL, "DIR", RUNS,

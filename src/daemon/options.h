@@ -37,7 +37,7 @@ struct option_list {
 };
 
 enum {
-	OPTION_COUNT = 30, /* rows of the table */
+	OPTION_COUNT = 31, /* rows of the table */
 };
 
 /* All settings as values. Texts are NULL where nothing is set and there is no default. */
@@ -47,6 +47,7 @@ struct options {
 	bool apop, allow_plaintext, strip_domain, mark_seen;
 	uint32_t uidl_format; /* enum uidl_format */
 	char *dovecot_uidl_format;
+	uint32_t max_message_size; /* octets; 0 = any */
 	uint32_t max_connections, max_connections_per_address, max_connections_per_user;
 	bool limits_on_loopback;
 	/* Seconds. */
