@@ -127,7 +127,6 @@ static int run_as_mail_user(const struct arguments *arguments, const struct opti
 	bool any_user = arguments_value(arguments, "any-user") != NULL;
 	if (any_user && options->maildir == NULL)
 		return message(EX_USAGE, "--any-user needs --maildir");
-	ignore_signals();
 	process_prepare();
 	int code = find_account(options, any_user, &account);
 	if (code == 0)
@@ -145,6 +144,7 @@ static int run_as_mail_user(const struct arguments *arguments, const struct opti
 static int run(const struct arguments *arguments)
 {
 	struct options options;
+	ignore_signals();
 	int code = arguments_load(arguments, &options);
 	if (code != 0)
 		return code == EX_USAGE ? code : EX_TEMPFAIL;

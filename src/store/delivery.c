@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,6 +24,8 @@
 #define BUFFER_SIZE 16384
 /* How many names are tried before something else must be wrong. */
 #define NAME_TRIES 100
+/* Two lines with an address each. */
+#define HEAD_SIZE (2 * (POP3_MAILDIR_ADDRESS_MAX + 32))
 /* What begins the first line of a message in an mbox file. */
 #define MBOX_MARK "From "
 
@@ -158,26 +161,20 @@ static int write_file(struct pop3_maildir_delivery *d, const char *text, size_t 
 	return io_write_all(d->file, text, length);
 }
 
-static int write_field(struct pop3_maildir_delivery *d, const char *before,
-		       const struct address *address, const char *after)
-{
-	if (!address->given)
-		return 0;
-	int error = write_file(d, before, strlen(before));
-	if (error == 0)
-		error = write_file(d, address->text, strlen(address->text));
-	return error < 0 ? error : write_file(d, after, strlen(after));
-}
-
 /* The lines above the message, with the line end of its first line. */
 static int write_head(struct pop3_maildir_delivery *d, const char *text, size_t length)
 {
-	const char *end = length == 0 ? NULL : memchr(text, '\n', length);
-	bool crlf = end != NULL && end > text && end[-1] == '\r';
-	int error = write_field(d, "Return-Path: <", &d->return_path, crlf ? ">\r\n" : ">\n");
-	if (error == 0)
-		error = write_field(d, "Delivered-To: ", &d->delivered_to, crlf ? "\r\n" : "\n");
-	return error;
+	char head[HEAD_SIZE];
+	size_t used = 0;
+	const char *lf = length == 0 ? NULL : memchr(text, '\n', length);
+	const char *end = lf != NULL && lf > text && lf[-1] == '\r' ? "\r\n" : "\n";
+	if (d->return_path.given)
+		used += (size_t)snprintf(head, sizeof head, "Return-Path: <%s>%s",
+					 d->return_path.text, end);
+	if (d->delivered_to.given)
+		used += (size_t)snprintf(head + used, sizeof head - used, "Delivered-To: %s%s",
+					 d->delivered_to.text, end);
+	return write_file(d, head, used);
 }
 
 /* "From " and a sender. "From :" is an obsolete form of the header (RFC 5322 section 4.5.2). */
