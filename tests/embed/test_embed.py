@@ -14,7 +14,7 @@ import time
 import unittest
 
 from support.case import TestCase
-from support.installed import (C_COMPILERS, CXX_COMPILERS, Tree, files_below, functions_declared,
+from support.installed import (C_COMPILERS, Tree, files_below, functions_declared,
                                functions_exported, make)
 from support.server import ROOT
 from support.wire import GUARD, Client
@@ -289,21 +289,8 @@ class EmbedTest(TestCase):
     # -- the installation
 
     def test_header_compiles_alone_as_c_and_as_cplusplus(self):
-        folder = self.temporary()
-        for compiler in C_COMPILERS + CXX_COMPILERS:
-            plusplus = compiler in CXX_COMPILERS
-            source = os.path.join(folder, "alone.cc" if plusplus else "alone.c")
-            with open(source, "w", encoding="utf-8") as file:
-                file.write("#include <pop3_emitter.h>\n"
-                           "int main(void) { return pop3_reason_name(POP3_REASON_QUIT) == 0; }\n")
-            for standard in ("c++11", "c++20") if plusplus else ("c99", "c17"):
-                with self.subTest(compiler=compiler, standard=standard):
-                    program = os.path.join(folder, "alone")
-                    self.tree.compile(compiler, source, program, "-std=" + standard, "-Wpedantic")
-                    done = subprocess.run([program], check=False, env=dict(
-                        os.environ, LD_LIBRARY_PATH=self.tree.library_path))
-                    self.assertEqual(done.returncode, 0)
-                    self.count()
+        self.count(self.tree.run_alone(self.temporary(), "pop3_emitter.h",
+                                       "pop3_reason_name(POP3_REASON_QUIT) == 0"))
 
     def test_library_needs_gnutls_and_what_gnutls_needs_only(self):
         def needed(library):

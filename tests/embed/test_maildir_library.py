@@ -9,8 +9,8 @@ import tempfile
 import unittest
 
 from support.case import TestCase
-from support.installed import (C_COMPILERS, CXX_COMPILERS, Tree, functions_declared,
-                               functions_exported, make)
+from support.installed import (C_COMPILERS, Tree, functions_declared, functions_exported,
+                               make)
 from support.server import ROOT
 from support.wire import GUARD
 
@@ -114,22 +114,9 @@ class MaildirLibrary(TestCase):
                           "write(1,"], calls)
 
     def test_delivery_header_compiles_alone_as_c_and_as_cplusplus(self):
-        folder = self.temporary()
-        for compiler in C_COMPILERS + CXX_COMPILERS:
-            plusplus = compiler in CXX_COMPILERS
-            source = os.path.join(folder, "alone.cc" if plusplus else "alone.c")
-            with open(source, "w", encoding="utf-8") as file:
-                file.write("#include <pop3_maildir.h>\n"
-                           "int main(void) { return pop3_maildir_prepare(\"/none/at/all\", 0) != "
-                           "POP3_MAILDIR_TEMPORARY; }\n")
-            for standard in ("c++11", "c++20") if plusplus else ("c99", "c17"):
-                with self.subTest(compiler=compiler, standard=standard):
-                    program = os.path.join(folder, "alone")
-                    self.tree.compile(compiler, source, program, "-std=" + standard, "-Wpedantic")
-                    done = subprocess.run([program], check=False, env=dict(
-                        os.environ, LD_LIBRARY_PATH=self.tree.library_path))
-                    self.assertEqual(0, done.returncode)
-                    self.count()
+        self.count(self.tree.run_alone(
+            self.temporary(), "pop3_maildir.h",
+            'pop3_maildir_prepare("/none/at/all", 0) != POP3_MAILDIR_TEMPORARY'))
 
     def test_delivery_library_needs_the_c_library_alone(self):
         text = subprocess.run(

@@ -66,3 +66,20 @@ class Tree:
         if done.returncode != 0:
             raise AssertionError(f"{compiler} {source}:\n{done.stderr}")
         return program
+
+    def run_alone(self, folder, header, code):
+        """Builds programs that include the header alone and end with the value of an expression,
+        which must be 0, as C and as C++ of old and new standards. Returns how many."""
+        cases = [(compiler, "c", standard) for compiler in C_COMPILERS
+                 for standard in ("c99", "c17")]
+        cases += [(compiler, "cc", standard) for compiler in CXX_COMPILERS
+                  for standard in ("c++11", "c++20")]
+        for compiler, suffix, standard in cases:
+            source = os.path.join(folder, "alone." + suffix)
+            with open(source, "w", encoding="utf-8") as file:
+                file.write(f"#include <{header}>\nint main(void) {{ return {code}; }}\n")
+            program = self.compile(compiler, source, os.path.join(folder, "alone"),
+                                   "-std=" + standard, "-Wpedantic")
+            subprocess.run([program], check=True,
+                           env=dict(os.environ, LD_LIBRARY_PATH=self.library_path))
+        return len(cases)
