@@ -30,10 +30,10 @@ check-tsan:
 		$(PYTHON) tests/run.py --stage tsan tests/protocol
 
 # Without the exhaustive suite, which takes hours there, and the one that runs out of descriptors,
-# of which valgrind needs some itself; with few of the races, password hashes and flipped octets.
+# of which valgrind needs some itself; with few of the races, flipped octets and deliveries.
 VALGRIND_SUITES := $(filter-out wire server_limits,$(UNIT_SOURCES:tests/unit/test_%.c=%))
 check-valgrind: $(UNIT)
-	@POP3_STAGE=valgrind POP3_RACES=50 POP3_FLIP_VALUES=8 valgrind -q --error-exitcode=99 --leak-check=full \
+	@POP3_STAGE=valgrind POP3_RACES=50 POP3_FLIP_VALUES=8 POP3_DELIVERIES=40 valgrind -q --error-exitcode=99 --leak-check=full \
 		--show-leak-kinds=definite,indirect,possible --errors-for-leak-kinds=definite,indirect \
 		--child-silent-after-fork=yes --fair-sched=yes --num-callers=20 \
 		--suppressions=tests/unit/valgrind.supp \

@@ -1,4 +1,4 @@
-/* From an entry of the passwd file to the paths of its maildrop. */
+/* From an entry of the passwd file to the paths of its maildrop, and what deliveries to it log. */
 #include "backend/maildrops.h"
 
 #include <errno.h>
@@ -10,6 +10,9 @@
 #include <unistd.h>
 
 #include "auth/user.h"
+
+/* Of what strerror_r(3) may say. */
+#define ERROR_SIZE 128
 
 /* Did snprintf(3) have room for all of it? */
 static bool fits(int length)
@@ -62,4 +65,21 @@ int maildrop_path_prepare(const struct maildrop_path *path)
 	if (mkdir(parent, 0700) != 0)
 		return errno == EEXIST ? 0 : -errno;
 	return sync_directory(path->home);
+}
+
+void maildrop_delivery_failed(const struct pop3_maildir_failure *failure, void *delivery)
+{
+	const struct maildrop_delivery *d = delivery;
+	struct pop3_field fields[4];
+	size_t count = 0;
+	char error[ERROR_SIZE];
+
+	fields[count++] = (struct pop3_field)LOG_TEXT("user", d->user);
+	if (failure->result == POP3_MAILDIR_TEMPORARY)
+		fields[count++] = (struct pop3_field)LOG_TEXT("file", d->maildrop);
+	fields[count++] = (struct pop3_field)LOG_TEXT("text", failure->text);
+	if (failure->result == POP3_MAILDIR_TEMPORARY)
+		fields[count++] = (struct pop3_field)LOG_TEXT(
+			"error", strerror_r(failure->error, error, sizeof error));
+	log_write(d->sink, POP3_LOG_ERROR, "store", fields, count);
 }

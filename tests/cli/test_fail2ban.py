@@ -8,6 +8,7 @@ import subprocess
 from support.case import TestCase
 from support.server import ROOT
 
+PLACE = os.path.join(ROOT, os.environ.get("BUILD", "build"), "fail2ban")
 FILTER = os.path.join(ROOT, "etc", "fail2ban", "pop3-emitter.conf")
 # Where a logger put its own words in front.
 SYSLOG = "Nov 25 12:00:00 mail pop3-emitter[4711]: "
@@ -34,17 +35,20 @@ class Fail2ban(TestCase):
 
     def matched(self, lines):
         """The addresses that fail2ban finds in them, one a line."""
-        self.assertTrue(shutil.which("fail2ban-regex"), "fail2ban is missing")
+        program = os.path.join(PLACE, "usr/bin/fail2ban-regex")
+        self.assertTrue(os.path.exists(program), "fail2ban is not unpacked, see scripts/test")
         path = os.path.join(self.temporary(), "log")
         with open(path, "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
         # As it is in filter.d, next to common.conf.
         folder = os.path.join(self.temporary(), "filter.d")
-        shutil.copytree("/etc/fail2ban/filter.d", folder)
+        shutil.copytree(os.path.join(PLACE, "etc/fail2ban/filter.d"), folder)
         shutil.copy(FILTER, folder)
         done = subprocess.run(
-            ["fail2ban-regex", "--out", "ip", path, os.path.join(folder, "pop3-emitter.conf")],
-            capture_output=True, text=True, check=True, timeout=60)
+            ["/usr/bin/python3", program, "--out", "ip", path,
+             os.path.join(folder, "pop3-emitter.conf")],
+            capture_output=True, text=True, check=True, timeout=60,
+            env={**os.environ, "PYTHONPATH": os.path.join(PLACE, "usr/lib/python3/dist-packages")})
         return done.stdout.split()
 
     def test_filter_finds_each_failed_login_and_nothing_else(self):
