@@ -10,6 +10,7 @@ INSTALL_PC      := pop3-emitter.pc pop3-maildir.pc
 INSTALL_MANUALS := $(wildcard etc/man/*.[1-9])
 INSTALL_UNITS   := $(wildcard etc/*.service)
 INSTALL_EXAMPLE := $(wildcard etc/pop3-emitter.conf)
+INSTALL_RECIPES := $(wildcard etc/recipes/*)
 
 # $(call manual_path,etc/man/name.N): where that page goes.
 manual_path = share/man/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
@@ -19,7 +20,8 @@ INSTALLED := bin/pop3-emitter $(INSTALL_HEADERS:%=include/%) $(INSTALL_LIBRARIES
 	$(INSTALL_LINKS:%=lib/%) $(INSTALL_PC:%=lib/pkgconfig/%) \
 	$(foreach page,$(INSTALL_MANUALS),$(call manual_path,$(page))) \
 	$(patsubst %,lib/systemd/system/%,$(notdir $(INSTALL_UNITS))) \
-	$(patsubst %,share/doc/pop3-emitter/%,$(notdir $(INSTALL_EXAMPLE)))
+	$(patsubst %,share/doc/pop3-emitter/%,$(notdir $(INSTALL_EXAMPLE))) \
+	$(INSTALL_RECIPES:etc/%=share/doc/pop3-emitter/%)
 
 INSTALL_ROOT = $(DESTDIR)$(PREFIX)
 
@@ -30,7 +32,7 @@ $(BUILD)/prefix: install-prefix
 	@echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' > $@
 $(INSTALL_PC:%=$(BUILD)/%): $(BUILD)/prefix
 
-# The units name the program by its path.
+# Units and recipes name the program by its path; only a script is to be run.
 install: all
 	$(Q)$(INSTALL) -d $(sort $(dir $(INSTALLED:%=$(INSTALL_ROOT)/%)))
 	$(Q)$(INSTALL) -m 755 $(PROGRAM) $(INSTALL_ROOT)/bin/
@@ -47,8 +49,12 @@ install: all
 		$(INSTALL) -m 644 /dev/stdin $(INSTALL_ROOT)/lib/systemd/system/$(notdir $(unit)) &&) true
 	$(Q)$(foreach file,$(INSTALL_EXAMPLE),$(INSTALL) -m 644 $(file) \
 		$(INSTALL_ROOT)/share/doc/pop3-emitter/ &&) true
+	$(Q)$(foreach file,$(INSTALL_RECIPES),sed 's|/usr/local/bin/|$(PREFIX)/bin/|g' $(file) | \
+		$(INSTALL) -m $(if $(suffix $(file)),644,755) /dev/stdin \
+		$(INSTALL_ROOT)/share/doc/pop3-emitter/recipes/$(notdir $(file)) &&) true
 
-# Files, then the one folder that is nobody else's.
+# Files, then the folders that are nobody else's.
 uninstall:
 	$(Q)rm -f $(INSTALLED:%=$(INSTALL_ROOT)/%)
-	$(Q)rmdir $(INSTALL_ROOT)/share/doc/pop3-emitter 2>/dev/null || true
+	$(Q)rmdir $(INSTALL_ROOT)/share/doc/pop3-emitter/recipes \
+		$(INSTALL_ROOT)/share/doc/pop3-emitter 2>/dev/null || true

@@ -349,9 +349,9 @@ const struct passwd_entry *passwd_lookup(const struct passwd *p, const char *use
 					 bool strip_domain)
 {
 	const struct passwd_entry *entry = name_find(p, user, strlen(user));
-	size_t local = strcspn(user, "@");
-	if (entry == NULL && strip_domain && user[local] == '@')
-		entry = name_find(p, user, local);
+	const char *at = strrchr(user, '@');
+	if (entry == NULL && strip_domain && at != NULL)
+		entry = name_find(p, user, (size_t)(at - user));
 	return entry;
 }
 

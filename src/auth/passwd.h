@@ -76,7 +76,7 @@ void passwd_unref(struct passwd *);
 
 /*
  * The entry of a user, or NULL. Names are case-sensitive. The whole name is looked up first; then,
- * with `strip_domain`, the part before the first '@'. The entry's `user` is the canonical name.
+ * with `strip_domain`, the part before the last '@'. The entry's `user` is the canonical name.
  */
 const struct passwd_entry *passwd_lookup(const struct passwd *, const char *user,
 					 bool strip_domain);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "auth/passwd.h"
+#include "auth/recipient.h"
 #include "backend/maildrops.h"
 #include "cli/cli.h"
 #include "daemon/logger.h"
@@ -88,7 +89,9 @@ static int deliver_to_user(const char *user, const struct job *job)
 		return message(EX_TEMPFAIL, "%s:%u: %s", options->passwd, why.line, why.text);
 	if (result != 0)
 		return message(EX_TEMPFAIL, "%s: %s", options->passwd, why.text);
-	const struct passwd_entry *entry = passwd_lookup(passwd, user, options->strip_domain);
+	const struct recipient_rules rules = {.delimiters = options->recipient_delimiter,
+					      .strip_domain = options->strip_domain};
+	const struct passwd_entry *entry = recipient_find(passwd, user, &rules);
 	int code = entry != NULL ? deliver_to_entry(entry, job)
 				 : message(EX_NOUSER, "no user %.100s", user);
 	passwd_unref(passwd);

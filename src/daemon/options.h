@@ -37,13 +37,13 @@ struct option_list {
 };
 
 enum {
-	OPTION_COUNT = 31, /* rows of the table */
+	OPTION_COUNT = 32, /* rows of the table */
 };
 
 /* All settings as values. Texts are NULL where nothing is set and there is no default. */
 struct options {
 	struct option_list listen; /* addresses as pop3_server_listen() takes them */
-	char *maildir, *passwd, *user, *hostname, *index_dir;
+	char *maildir, *passwd, *user, *hostname, *index_dir, *recipient_delimiter;
 	bool apop, allow_plaintext, strip_domain, mark_seen;
 	uint32_t uidl_format; /* enum uidl_format */
 	char *dovecot_uidl_format;
@@ -66,6 +66,7 @@ enum option_type {
 	OPTION_NUMBER,  /* minimum to maximum */
 	OPTION_CHOICE,  /* one of the words in `choices` */
 	OPTION_WORD,    /* printable ASCII without blanks */
+	OPTION_MARKS,   /* punctuation, but no '@' */
 	OPTION_PATH,    /* any octets but control octets */
 	OPTION_PATTERN, /* of Dovecot's unique-ids, see store/uidl_pattern.h */
 	OPTION_ADDRESS, /* a list of addresses; commas or blanks between, or given repeatedly */

@@ -164,9 +164,7 @@ class Disk(DeliveryTestCase):
     """A call on the disk fails, by strace(1): the message stays with the MTA."""
 
     def deliver_with(self, fault, code, pattern):
-        script = ["strace", "-qq", "-o", "/dev/null", "-e", "inject=" + fault]
-        done = subprocess.run([*script, *command(*self.words())], input=MESSAGE,
-                              capture_output=True, env=environment(), check=False)
+        done = self.strace("-o", "/dev/null", "-e", "inject=" + fault)
         self.assert_exit(done, code, pattern)
         self.count()
 

@@ -311,6 +311,13 @@ class EmbedTest(TestCase):
         self.assertEqual(exported, declared)
         self.count(len(exported))
 
+    def assert_recipes(self, folder, prefix):
+        self.assertEqual(files_below(folder), files_below(os.path.join(ROOT, "etc/recipes")))
+        for name in ("postfix-master.cf", "opensmtpd-smtpd.conf"):
+            with open(folder + name, encoding="utf-8") as file:
+                self.assertIn(f"{prefix}/bin/pop3-emitter deliver ", file.read())
+        self.assertTrue(os.access(folder + "pop3-users", os.X_OK))
+
     def test_uninstall_removes_exactly_what_install_put_there(self):
         for prefix in ("/usr", "/opt/mail"):
             folder = os.path.join(self.temporary(), "tree")
@@ -336,6 +343,7 @@ class EmbedTest(TestCase):
             with open(os.path.join(folder + prefix, "lib/systemd/system/pop3-emitter.service"),
                       encoding="utf-8") as file:
                 self.assertIn(f"\nExecStart={prefix}/bin/pop3-emitter serve ", file.read())
+            self.assert_recipes(folder + prefix + "/share/doc/pop3-emitter/recipes/", prefix)
             make("uninstall", "DESTDIR=" + folder, "PREFIX=" + prefix)
             self.assertEqual(files_below(folder), [os.path.relpath(foreign, folder)])
             self.count(len(installed))
