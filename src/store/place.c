@@ -60,9 +60,7 @@ int place_open(const char *maildir, const char *home, int *descriptor, const cha
 	}
 	/* A dangling link is there: that is broken, not empty. */
 	struct stat status;
-	int error = result;
-	if (error == -ENOENT)
-		error = folder_stat(AT_FDCWD, maildir, &status);
+	int error = result == -ENOENT ? folder_stat(AT_FDCWD, maildir, &status) : result;
 	if (error != -ENOENT) {
 		*problem = "cannot open the maildrop";
 		return error == 0 ? result : error;
@@ -97,14 +95,20 @@ static int make_directory(int at, const char *path, bool *made)
 	return 0;
 }
 
+static void remove_directory(int at, const char *path)
+{
+	int result;
+	IO_RETRY(result, unlinkat(at, path, AT_REMOVEDIR));
+}
+
 /* Half a Maildir would be refused at each login, until a delivery comes that succeeds. */
 static void unmake(const struct making *m)
 {
 	for (enum folder f = FOLDER_NEW; f <= FOLDER_TMP; f++)
 		if (m->folders[f])
-			unlinkat(m->maildir, folder_name(f), AT_REMOVEDIR);
+			remove_directory(m->maildir, folder_name(f));
 	if (m->made)
-		unlinkat(AT_FDCWD, m->path, AT_REMOVEDIR);
+		remove_directory(AT_FDCWD, m->path);
 }
 
 /* The folder that holds the Maildir. If we may not read it, we have not made the Maildir there. */
@@ -145,8 +149,8 @@ static int make_folders(struct making *m)
 	return error;
 }
 
-/* Open the Maildir, which becomes the caller's, after making it. */
-static int make(struct making *m)
+/* The Maildir itself, opened. */
+static int make_maildir(struct making *m)
 {
 	int error = make_directory(AT_FDCWD, m->path, &m->made);
 	if (error < 0)
@@ -161,9 +165,13 @@ int place_make(const char *maildir, const char *home, int *descriptor, const cha
 	int error = place_open(maildir, home, &m.maildir, problem);
 	if (error < 0)
 		return error;
-	error = m.maildir < 0 ? make(&m) : 0;
-	if (error == 0)
+	*problem = "cannot make the maildrop";
+	if (m.maildir < 0)
+		error = make_maildir(&m);
+	if (error == 0) {
+		*problem = "cannot make tmp/, new/ and cur/";
 		error = make_folders(&m);
+	}
 	if (error == 0) {
 		*descriptor = m.maildir;
 		return 0;
@@ -171,6 +179,5 @@ int place_make(const char *maildir, const char *home, int *descriptor, const cha
 	unmake(&m);
 	if (m.maildir >= 0)
 		close(m.maildir);
-	*problem = "cannot make the maildrop";
 	return error;
 }
