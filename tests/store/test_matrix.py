@@ -1,0 +1,197 @@
+"""The fault matrix: each system call of the store and of deliveries fails in turn, with each error.
+Plain faults (EINTR, short transfers) nobody notices; after others what was answered is true, what
+was not to be deleted is there, and all works again at once."""
+
+import collections
+import os
+import random
+import time
+
+import matrix_trace
+from matrix_check import Judge
+from matrix_places import place_of
+from matrix_run import PASSWORD, Boxes, Host
+from matrix_scenarios import SCENARIOS, TEXTS, make_four
+from matrix_shim import ALWAYS, SEND, Fault, Shim
+from support import messages
+from support.case import TestCase
+from support.server import ROOT, Server, own
+
+CASES = int(os.environ.get("POP3_MATRIX_CASES", "400"))  # of all; 0 = all of them
+STRACE_CASES = int(os.environ.get("POP3_MATRIX_STRACE", "10"))
+SEED = int(os.environ.get("POP3_MATRIX_SEED", str(time.time_ns() % 1000000)))
+CASES_MIN = 1500
+USERS = 12000
+WITNESS = "witness"
+
+ERRORS = ("EIO", "ENOSPC", "EDQUOT", "EACCES", "EROFS", "ENOENT", "EMFILE", "ENFILE", "ENOMEM",
+          "EINTR", "ESTALE")
+LASTING = ("EIO", "ENOSPC", "EMFILE", "ESTALE")
+# Octets at most, how often.
+SHORT = {"read": ((1, 1), (7, ALWAYS)), "pread64": ((1, 1), (7, ALWAYS)),
+         "preadv2": ((1, 1), (7, ALWAYS)), "write": ((1, 1), (7, ALWAYS)),
+         "getdents64": ((1, 1), (1, ALWAYS))}
+SHOWN_MAX = 60
+
+SERVERS = {
+    "plain": (),
+    "apart": ("--mark-seen", "yes", "--index-dir", "{folder}/indexes"),
+    "dovecot": ("--uidl-format", "dovecot"),
+}
+
+Case = collections.namedtuple("Case", "scenario fault")
+
+
+def faults_at(call, number, is_first):
+    """All that can happen to one call; is_first: there is none before it in such a place."""
+    for error in ERRORS:
+        yield Fault(call, number, error, 1)
+    yield Fault(call, number, "EINTR", 3)
+    for octets, times in SHORT.get(call, ()):
+        yield Fault(call, number, -octets if octets < 0 else octets, times)
+    for error in LASTING if is_first and call != "close" else ():
+        yield Fault(call, number, error, ALWAYS)
+
+
+class Ground:
+    """The servers, and the boxes of their users."""
+
+    def __init__(self, test, shimmed=True):
+        self.test = test
+        self.shimmed = shimmed
+        self.hosts = {}
+        self.boxes = {}
+
+    def library(self):
+        return os.path.join(ROOT, os.environ.get("BUILD", "build"), "store-shim.so")
+
+    def host(self, name):
+        if name not in self.hosts:
+            self.hosts[name] = self.start(name)
+        return self.hosts[name]
+
+    def start(self, name):
+        test = self.test
+        folder = test.temporary()
+        names = [f"u{number:05d}" for number in range(USERS)]
+        arguments = [word.format(folder=folder) for word in SERVERS[name]]
+        shim = Shim(os.path.join(folder, "shim")) if self.shimmed else None
+        env = shim.environment(self.library()) if shim else None
+        server = Server(folder, "--store-workers", "1", *arguments, env=env, maildirs=False,
+                        users={user: PASSWORD for user in [WITNESS] + names})
+        with open(server.passwd_path + ".nested", "w", encoding="ascii") as file:
+            file.writelines(f"{user}:{{PLAIN}}{PASSWORD}::::::\n" for user in names)
+        os.mkdir(os.path.join(folder, "indexes"))
+        own(folder)
+        server.expect_log(r"level=(warning|error) event=(store|error) ")
+        messages.make_maildir(server.home(WITNESS))
+        server.plant([TEXTS["a"]], WITNESS)
+        test.addCleanup(test.judge, server)
+        server.start()
+        self.boxes[name] = Boxes(server.mail, names)
+        host = Host(server, self.library(), shim)
+        host.indexes = os.path.join(folder, "indexes") if name == "apart" else None
+        host.watch(WITNESS, messages.stuffed(TEXTS["a"]))
+        test.addCleanup(host.close)
+        return host
+
+    def place(self, scenario):
+        return self.host(scenario.server), self.boxes_of(scenario).take(scenario)
+
+    def boxes_of(self, scenario):
+        self.host(scenario.server)
+        return self.boxes[scenario.server]
+
+
+class MatrixTest(TestCase):
+    def setUp(self):
+        self.ground = Ground(self)
+
+    # -- cases
+
+    def run_case(self, case):
+        """(outcome, complaints)"""
+        host, box = self.ground.place(case.scenario)
+        outcome = host.run(box, case.scenario, case.fault)
+        judge = Judge(case, box, outcome, host.indexes)
+        judge.check()
+        judge.expect(host.alive(), "the server is gone")
+        if host.alive():
+            if case.scenario.is_delivery():
+                self.deliver_again(host, box, case, outcome, judge)
+            judge.check_next(host.whole_session(box))
+        box.remove()
+        return outcome, judge.complaints
+
+    @staticmethod
+    def deliver_again(host, box, case, outcome, judge):
+        """The next delivery works, and what an earlier one left undone is done then."""
+        again = host.run(box, case.scenario)
+        judge.expect(again.code == 0, "the next delivery:", again.code, again.said)
+        judge.check_durable([record for record in outcome.records
+                             if record.call in ("mkdir", "mkdirat", "fsync")] + again.records)
+
+    def recorded(self, scenario):
+        """The calls of a scenario in which nothing fails: (call, number, place, lacking)."""
+        host, box = self.ground.place(scenario)
+        outcome = host.run(box, scenario)
+        numbers = collections.Counter()
+        for record in outcome.records:
+            if record.call != SEND:
+                numbers[record.call] += 1
+                yield (record.call, numbers[record.call],
+                       place_of(record.path, box, host.indexes), record.lacking)
+
+    def all_cases(self):
+        for scenario in SCENARIOS:
+            seen = set()
+            for call, number, place, lacking in self.recorded(scenario):
+                if lacking:
+                    continue
+                yield from (Case(scenario, fault)
+                            for fault in faults_at(call, number, (call, place) not in seen))
+                seen.add((call, place))
+
+    def chosen_cases(self):
+        cases = list(self.all_cases())
+        self.assertGreaterEqual(len(cases), CASES_MIN)
+        if 0 < CASES < len(cases):
+            return random.Random(SEED).sample(cases, CASES)
+        return cases
+
+    # -- tests
+
+    def test_no_call_of_the_store_is_without_its_row(self):
+        plain = Ground(self, shimmed=False)
+        for scenario in SCENARIOS:
+            if scenario.lacks:
+                continue  # strace knows no such file system; there are no more calls than these
+            with self.subTest(scenario=scenario.name):
+                host, box = plain.place(scenario)
+                traced = matrix_trace.calls(host, box, scenario)
+                rows = {(call, place) for call, _, place, _ in self.recorded(scenario)}
+                self.assertEqual(traced, rows)
+                self.count(len(rows))
+
+    def test_scenarios_without_faults_pass(self):
+        for scenario in SCENARIOS:
+            with self.subTest(scenario=scenario.name):
+                _, complaints = self.run_case(Case(scenario, None))
+                self.assertEqual(complaints, [])
+
+    def test_every_failing_call_is_made_good_or_told(self):
+        begun = time.monotonic()
+        cases = self.chosen_cases()
+        wrong, missed = [], 0
+        for case in cases:
+            outcome, complaints = self.run_case(case)
+            if outcome.hits:
+                self.count()
+            else:
+                missed += 1
+            wrong += [f"{case.scenario}: {case.fault}: {text}" for text in complaints]
+        print(f"fault matrix: {self.cases} cases, {missed} in which the call did not come, "
+              f"{time.monotonic() - begun:.0f} s, seed {SEED}")
+        self.assertEqual(wrong[:SHOWN_MAX], [], f"{len(wrong)} complaints, seed {SEED}")
+        self.assertLessEqual(missed, len(cases) // 50)
+        self.assertGreaterEqual(self.cases, min(len(cases), CASES_MIN) * 0.98)
