@@ -188,7 +188,7 @@ class Judge:
             self.expect(False, "no answer to QUIT")
         elif reply.ok():
             self.expect(not remaining, "+OK, and still there:", remaining)
-            self.check_synced(b"+OK")
+            self.check_synced(reply.status)
         else:
             self.check_refusal(reply)
             for message in remaining:
@@ -203,7 +203,7 @@ class Judge:
                 unsynced.add(folder)
             elif record.call == "fsync" and record.result == 0:
                 unsynced.discard(record.path)
-            elif record.call == "sendto" and record.path.encode().startswith(reply):
+            elif record.call == "sendto" and record.path.startswith(reply):
                 break
         self.expect(not unsynced, "+OK, and not synced:", unsynced)
 

@@ -39,6 +39,10 @@ class Outcome:
     def armed(self, scenario):
         return self.replies.get(scenario.armed)
 
+    def in_short(self, scenario):
+        """What another way to the same fault must come to, too."""
+        return self.code if scenario.is_delivery() else self.armed(scenario)
+
 
 def ask(client, command):
     """The whole reply; None: the connection is gone, so there is none."""
@@ -132,10 +136,11 @@ class Host:
         return [box.home] + ([self.indexes] if self.indexes else [])
 
     def arm(self, box, scenario, fault):
-        self.shim.arm(self.watched(box), fault, scenario.lacks)
+        if self.shim:
+            self.shim.arm(self.watched(box), fault, scenario.lacks)
 
     def disarm(self):
-        return self.shim.disarm()
+        return self.shim.disarm() if self.shim else ((), 0)
 
     def alive(self):
         return self.server.process.poll() is None
@@ -206,21 +211,21 @@ class Host:
         words = [binary(), "deliver", "--passwd", passwd, "--maildir", root]
         return words + (["--user", account.pw_name] if account else []) + [box.user]
 
-    def deliver(self, box, scenario, prefix=(), shimmed=True):
+    def deliver(self, box, scenario, prefix=()):
         """One delivery: exit code and what it said."""
         with open(box.stdin, "wb") as file:
             file.write(DELIVERED)
-        env = self.shim.environment(self.library) if shimmed and self.shim else {}
+        env = self.shim.environment(self.library) if self.shim else {}
         with open(box.stdin, "rb") as stdin:
             done = subprocess.run([*prefix, *self.deliver_command(box, scenario)], stdin=stdin,
                                   capture_output=True, env=environment(env), timeout=GUARD,
                                   check=False)
         return done.returncode, done.stderr.decode("utf-8", "replace")
 
-    def delivery(self, box, scenario, fault):
+    def delivery(self, box, scenario, fault, prefix=()):
         outcome = Outcome()
         outcome.code, outcome.said = self.run_armed(
-            box, scenario, fault, outcome, lambda: self.deliver(box, scenario))
+            box, scenario, fault, outcome, lambda: self.deliver(box, scenario, prefix))
         return outcome
 
     # -- both
@@ -246,9 +251,9 @@ class Boxes:
 
     BATCH = 20
 
-    def __init__(self, folder, names):
+    def __init__(self, folder, names, nested):
         self.folder = folder
-        self.names = iter(names)
+        self.names = {False: iter(names), True: iter(nested)}
         self.ready = {}
 
     def take(self, scenario):
@@ -259,7 +264,7 @@ class Boxes:
         return self.ready[kind].pop()
 
     def make(self, scenario):
-        user = next(self.names)
+        user = next(self.names[scenario.nested])
         box = Box(os.path.join(self.folder, user), user, user if scenario.nested else "")
         scenario.make(box)
         own(box.home)

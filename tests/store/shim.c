@@ -382,7 +382,7 @@ EXPORT int mkdir(const char *path, mode_t mode)
 	struct visit v = enter(ROW_MKDIR, AT_FDCWD, path);
 	if (v.fault > 0)
 		return (int)fail(&v);
-	return (int)leave(&v, CALL3(SYS_mkdirat, AT_FDCWD, path, mode));
+	return (int)leave(&v, call(SYS_mkdir, (long)path, (long)mode, 0, 0, 0, 0));
 }
 
 EXPORT int mkdirat(int directory, const char *path, mode_t mode)
@@ -406,7 +406,7 @@ EXPORT int renameat(int from, const char *path, int to, const char *new_path)
 	struct visit v = enter(ROW_RENAMEAT, to, new_path);
 	if (v.fault > 0)
 		return (int)fail(&v);
-	return (int)leave(&v, CALL5(SYS_renameat2, from, path, to, new_path, 0));
+	return (int)leave(&v, CALL4(SYS_renameat, from, path, to, new_path));
 }
 
 EXPORT int renameat2(int from, const char *path, int to, const char *new_path, unsigned flags)
