@@ -132,8 +132,9 @@ static void warn_of_spoilt(const struct store_grant *grant, const struct log_sin
 static int read_list(int descriptor, struct stat *status, char **text, size_t *length,
 		     struct uidlist_report *why)
 {
-	if (fstat(descriptor, status) < 0)
-		return -errno;
+	int error = folder_status(descriptor, status);
+	if (error < 0)
+		return error;
 	if (!S_ISREG(status->st_mode))
 		return uidlist_wrong(why, "the list is not a regular file");
 	if (status->st_size > FOREIGN_LIST_MAX)

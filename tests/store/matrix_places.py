@@ -3,7 +3,7 @@
 import re
 
 FIXED = {"": "home", "Maildir": "maildir", "Maildir/new": "new/", "Maildir/cur": "cur/",
-         "Maildir/tmp": "tmp/", "Maildir/pop3-emitter.index": "index",
+         "Maildir/tmp": "tmp/", "Maildir/..": "home", "Maildir/pop3-emitter.index": "index",
          "Maildir/pop3-emitter.index.new": "new index", "Maildir/pop3-emitter.probe": "probe",
          "Maildir/.pop3-emitter.lock": "lock", "Maildir/dovecot-uidlist": "list of unique-ids"}
 PATTERNS = ((r"Maildir/\.|Maildir/#\d+ \(deleted\)|Maildir/pop3-emitter\.probe \(deleted\)",
