@@ -168,6 +168,7 @@ class Host:
                 if command == scenario.armed:
                     if scenario.meddle:
                         scenario.meddle(box)
+                        time.sleep(SETTLED)
                     reply = self.run_armed(box, scenario, fault, outcome,
                                            lambda text=command: session.ask(text))
                 else:

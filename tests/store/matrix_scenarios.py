@@ -1,6 +1,7 @@
 """What the matrix does with a maildrop, and during which command calls are made to fail."""
 
 import dataclasses
+import functools
 import os
 import shutil
 import typing
@@ -19,9 +20,12 @@ TEXTS = {
     "e": messages.HEADER + b"Subject: e\n\nits name is wrong about its size\n",
     "f": messages.HEADER + b"Subject: f\n\nit came later\n",
 }
+# So begin names of files that are put aside while they are deleted; the next login puts them back.
+ASIDE = ".pop3-emitter."
 DELIVERED = messages.HEADER + b"Subject: delivered\n\n" + LINES
 
 
+@functools.lru_cache
 def base_of(letter):
     """The base name: some claim their size, one wrongly; they are in the order of the letters."""
     number = 1000000001 + "abcdef".index(letter)
@@ -57,13 +61,16 @@ class Box:
                 os.rename(self.path(folder, name), self.path(to, base + info))
 
     def contents(self):
-        """(folder, name) -> octets, of all messages."""
-        found = {}
+        """(folder, name) -> octets, of all messages; of two names of one file only one."""
+        found, inodes = {}, set()
         for folder in ("new", "cur"):
             path = os.path.join(self.maildir, folder)
             for name in os.listdir(path) if os.path.isdir(path) else ():
                 with open(os.path.join(path, name), "rb") as file:
-                    found[folder, name] = file.read()
+                    inode = os.fstat(file.fileno()).st_ino
+                    if inode not in inodes:
+                        found[folder, name.removeprefix(ASIDE)] = file.read()
+                    inodes.add(inode)
         return found
 
     def strays(self):

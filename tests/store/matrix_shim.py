@@ -6,9 +6,9 @@ import errno
 import mmap
 import os
 
-CALLS = ("", "openat", "openat2", "newfstatat", "getdents64", "read", "pread64", "preadv2", "write",
-         "fsync", "flock", "close", "mkdir", "mkdirat", "linkat", "renameat", "renameat2",
-         "unlinkat", "sendto")
+CALLS = ("", "openat", "openat2", "newfstatat", "statx", "getdents64", "read", "pread64", "preadv2",
+         "lseek", "write", "fsync", "flock", "close", "mkdir", "mkdirat", "linkat", "renameat",
+         "renameat2", "unlinkat", "sendto")
 SEND = "sendto"
 
 # What a file system or kernel may be without.

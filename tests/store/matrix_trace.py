@@ -134,7 +134,7 @@ def rows(host, box, scenario):
 
 # ---- Injecting
 
-def position(calls, host, box, fault):
+def position(calls, box, host, fault):
     """Where strace has to inject a fault: (thread, which of that thread's calls of the name)."""
     counts = collections.Counter()
     number = 0

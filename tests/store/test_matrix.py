@@ -34,6 +34,8 @@ SHORT = {"read": ((1, 1), (999, ALWAYS)), "pread64": ((1, 1), (999, ALWAYS)),
          "getdents64": ((1, 1), (1, ALWAYS))}
 SHOWN_MAX = 100
 TEXT_MAX = 200
+SAME_PLACE_TRIES = 10
+RECORDINGS = 3
 
 SERVERS = {
     "plain": (),
@@ -84,7 +86,7 @@ class Ground:
 
     def start(self, name):
         test = self.test
-        folder = test.temporary()
+        folder = test.temporary(in_memory=True)
         names = [f"u{number:05d}" for number in range(USERS)]
         nested = [f"n{number:05d}" for number in range(USERS_NESTED)]
         arguments = [word.format(folder=folder) for word in SERVERS[name]]
@@ -135,6 +137,8 @@ class MatrixTest(TestCase):
         judge.check()
         judge.expect(host.alive(), "the server is gone")
         if host.alive():
+            if outcome.code:
+                judge.check_next(host.whole_session(box, fetch=False))
             if case.scenario.is_delivery():
                 self.deliver_again(host, box, case, outcome, judge)
             judge.check_next(host.whole_session(box))
@@ -150,11 +154,15 @@ class MatrixTest(TestCase):
                              if record.call in ("mkdir", "mkdirat", "fsync")] + again.records)
 
     def recorded(self, scenario):
-        """The calls of a scenario in which nothing fails: (call, number, place, lacking)."""
-        host, box = self.ground.place(scenario)
-        outcome = host.run(box, scenario)
+        """The calls of a scenario in which nothing fails: (call, number, place, lacking). How often
+        a folder is looked at until its state has settled varies; the fewest calls always come."""
+        runs = []
+        for _ in range(RECORDINGS):
+            host, box = self.ground.place(scenario)
+            runs.append((host.run(box, scenario).records, box))
+        records, box = min(runs, key=lambda run: len(run[0]))
         numbers = collections.Counter()
-        for record in outcome.records:
+        for record in records:
             if record.call != SEND:
                 numbers[record.call] += 1
                 yield (record.call, numbers[record.call],
@@ -223,28 +231,42 @@ class MatrixTest(TestCase):
         traces = {}
         for case in cases:
             with self.subTest(case=f"{case.scenario}: {case.fault}", seed=SEED):
-                outcome, _ = self.run_case(case)
-                again, complaints = self.run_injected(plain, case, traces)
-                self.assertEqual((complaints, again.hits), ([], 1))
+                outcome, again, judge = self.run_in_both(plain, case, traces)
+                self.assertEqual(judge.complaints, [])
                 self.assertEqual(again.in_short(case.scenario), outcome.in_short(case.scenario))
                 self.count()
         self.assertEqual(self.cases, STRACE_CASES)
 
+    def run_in_both(self, plain, case, traces):
+        """The outcomes with the shim and with strace, and the judge of the latter. How often a
+        folder is looked at until its state has settled varies, so that the fault may come
+        elsewhere: then again."""
+        for _ in range(SAME_PLACE_TRIES):
+            host, box = self.ground.place(case.scenario)
+            first = host.run(box, case.scenario, case.fault)
+            first_judge = Judge(case, box, first, host.indexes)
+            second, second_judge = self.run_injected(plain, case, traces)
+            if second and first_judge.places == second_judge.places != set():
+                return first, second, second_judge
+        self.fail("the fault does not come in the same place")
+
     @staticmethod
     def run_injected(plain, case, traces):
-        """(outcome, complaints) of a case, the fault made by strace."""
+        """(outcome, judge), or none: the trace that tells where to inject lacks the call."""
         host, box = plain.place(case.scenario)
         if case.scenario not in traces:
             _, calls = matrix_trace.traced_run(host, box, case.scenario)
             traces[case.scenario] = (calls, box)
             host, box = plain.place(case.scenario)
-        calls, traced_box = traces[case.scenario]
-        where = matrix_trace.position(calls, host, traced_box, case.fault)
+        where = matrix_trace.position(*traces[case.scenario], host, case.fault)
+        if where is None:
+            del traces[case.scenario]
+            return None, None
         outcome = matrix_trace.injected_run(host, box, case, where)
         judge = Judge(case, box, outcome, host.indexes)
         judge.check()
-        judge.check_next(host.whole_session(box))
-        return outcome, judge.complaints
+        judge.check_next(host.whole_session(box, fetch=False))
+        return outcome, judge
 
 
 def can_be_injected(case):
