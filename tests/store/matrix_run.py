@@ -238,6 +238,7 @@ class Host:
         if scenario.change:
             scenario.change(box)
             own(box.home)
+            time.sleep(SETTLED)
 
     def run(self, box, scenario, fault=None):
         self.prepare(box, scenario)

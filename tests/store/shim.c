@@ -369,13 +369,12 @@ EXPORT ssize_t write(int descriptor, const void *octets, size_t size)
 	return leave(&v, CALL3(SYS_write, descriptor, octets, shorten(&v, size)));
 }
 
-/* The records tell of it; waiting for the disk thousands of times would prove nothing more. */
 EXPORT int fsync(int descriptor)
 {
 	struct visit v = enter(ROW_FSYNC, descriptor, NULL);
 	if (v.fault > 0)
 		return (int)fail(&v);
-	return (int)leave(&v, control != NULL ? 0 : CALL3(SYS_fsync, descriptor, 0, 0));
+	return (int)leave(&v, CALL3(SYS_fsync, descriptor, 0, 0));
 }
 
 EXPORT int flock(int descriptor, int operation)
