@@ -186,8 +186,10 @@ class Disk(DeliveryTestCase):
 
     def test_maildrop_that_cannot_be_made_is_temporary(self):
         shutil.rmtree(self.place.box())
-        self.deliver_with("mkdir:error=EDQUOT:when=1", TEMPFAIL, "cannot make the maildrop")
-        self.deliver_with("mkdirat:error=ENOSPC:when=2", TEMPFAIL, "cannot make tmp/, new/ and")
+        for number, text in ((1, "cannot make the maildrop"), (2, "cannot make tmp/, new/ and")):
+            self.deliver_with(f"mkdirat:error=EDQUOT:when={number}", TEMPFAIL, text)
+            # Half a Maildir would be refused at the login.
+            self.assertFalse(os.path.exists(self.place.box()))
         self.deliver()
         self.assertEqual(MESSAGE, self.take_delivered())
 

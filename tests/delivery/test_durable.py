@@ -53,9 +53,16 @@ class Order(DeliveryTestCase):
         os.rename(self.place.box(), self.place.box() + ".away")
         words = [word for word in self.calls()
                  if word.startswith(("mkdir", "fsync", "renameat2", "exit"))]
-        self.assertEqual(["mkdir .", "fsync .", "mkdirat Maildir", "mkdirat Maildir",
-                          "mkdirat Maildir", "fsync Maildir", "fsync tmp/FILE", "renameat2 tmp", "fsync new",
-                          "exit 0"], words)
+        self.assertEqual(["mkdirat .", "mkdirat Maildir", "mkdirat Maildir", "fsync Maildir",
+                          "fsync .", "mkdirat Maildir", "fsync tmp/FILE", "renameat2 tmp",
+                          "fsync new", "exit 0"], words)
+
+    def test_maildrop_that_a_killed_delivery_has_left_is_synced_by_the_next(self):
+        """tmp/ is made last, so without it nobody knows that the rest is on disk."""
+        os.rmdir(os.path.join(self.place.box(), "tmp"))
+        words = [word for word in self.calls() if word.startswith(("mkdir", "fsync", "exit"))]
+        self.assertEqual(["fsync Maildir", "fsync .", "mkdirat Maildir", "fsync tmp/FILE",
+                          "fsync new", "exit 0"], words)
 
 
 class Killed(DeliveryTestCase):
