@@ -107,6 +107,8 @@ def traced_run(host, box, scenario, inject=None, thread=None):
         return host.delivery(box, scenario, None, tracer.words), tracer.calls()
 
     class Traced(host.__class__):
+        alone = True  # strace cannot tell calls of the witness's from those of the session's
+
         def arm(self, *what):
             super().arm(*what)
             tracer.attach(self.server.pid)
