@@ -240,7 +240,7 @@ class Judge:
             place = self.place(record)
             if record.call == "write" and place == "file in tmp/" and record.result > 0:
                 dirty.add(record.path)
-            elif record.call in ("renameat2", "linkat") and record.result == 0:
+            elif record.call in ("rename", "renameat2", "linkat") and record.result == 0:
                 self.expect(not dirty, "named before it was synced")
                 unnamed.add(folder)
             elif record.call in ("mkdir", "mkdirat") and record.result == 0:
@@ -255,9 +255,9 @@ class Judge:
 
     def check_strays(self):
         strays = self.box.strays()
-        if self.fault and self.fault.call == "unlinkat":
+        if self.fault and self.fault.call in ("unlinkat", "rmdir"):
             strays = {name for name in strays if not name.startswith("tmp/")} - \
-                {"pop3-emitter.index.new", "pop3-emitter.probe"}
+                {"pop3-emitter.index.new", "pop3-emitter.probe", "Maildir.making"}
         self.expect(not strays, "left behind:", strays)
 
     def check(self):

@@ -8,6 +8,7 @@ FIXED = {"": "home", "Maildir": "maildir", "Maildir/new": "new/", "Maildir/cur":
          "Maildir/.pop3-emitter.lock": "lock", "Maildir/dovecot-uidlist": "list of unique-ids"}
 PATTERNS = ((r"Maildir/\.|Maildir/#\d+ \(deleted\)|Maildir/pop3-emitter\.probe \(deleted\)",
              "probe"),
+            (r"Maildir\.making(/.*)?", "Maildir in the making"),
             (r"Maildir/new/.+", "message in new/"), (r"Maildir/cur/.+", "message in cur/"), (r"Maildir/tmp/.+", "file in tmp/"))
 
 # Only speed depends on these.

@@ -79,8 +79,9 @@ class Box:
         known = {"new", "cur", "tmp", "pop3-emitter.index", "dovecot-uidlist",
                  ".pop3-emitter.lock"}
         found = {"tmp/" + name for name in os.listdir(tmp)} if os.path.isdir(tmp) else set()
+        beside = set(os.listdir(self.top)) - {"Maildir", "stdin"} if os.path.isdir(self.top) else set()
         names = os.listdir(self.maildir) if os.path.isdir(self.maildir) else ()
-        return found | set(names) - known
+        return found | beside | set(names) - known
 
     def remove(self):
         shutil.rmtree(self.home)

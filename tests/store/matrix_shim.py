@@ -7,8 +7,8 @@ import mmap
 import os
 
 CALLS = ("", "openat", "openat2", "newfstatat", "statx", "getdents64", "read", "pread64", "preadv2",
-         "lseek", "write", "fsync", "flock", "close", "mkdir", "mkdirat", "linkat", "renameat",
-         "renameat2", "unlinkat", "sendto")
+         "lseek", "write", "fsync", "flock", "close", "mkdir", "mkdirat", "linkat", "rename",
+         "renameat", "renameat2", "unlinkat", "rmdir", "sendto")
 SEND = "sendto"
 
 # What a file system or kernel may be without.

@@ -48,9 +48,11 @@ enum row {
 	ROW_MKDIR,
 	ROW_MKDIRAT,
 	ROW_LINKAT,
+	ROW_RENAME,
 	ROW_RENAMEAT,
 	ROW_RENAMEAT2,
 	ROW_UNLINKAT,
+	ROW_RMDIR,
 	ROW_SENDTO, /* never fails: replies, to be seen in order with the rest */
 };
 
@@ -419,6 +421,14 @@ EXPORT int linkat(int from, const char *path, int to, const char *new_path, int 
 	return (int)leave(&v, CALL5(SYS_linkat, from, path, to, new_path, flags));
 }
 
+EXPORT int rename(const char *path, const char *new_path)
+{
+	struct visit v = enter(ROW_RENAME, AT_FDCWD, new_path);
+	if (v.fault > 0)
+		return (int)fail(&v);
+	return (int)leave(&v, call(SYS_rename, (long)path, (long)new_path, 0, 0, 0, 0));
+}
+
 EXPORT int renameat(int from, const char *path, int to, const char *new_path)
 {
 	struct visit v = enter(ROW_RENAMEAT, to, new_path);
@@ -443,6 +453,14 @@ EXPORT int unlinkat(int directory, const char *path, int flags)
 	if (v.fault > 0)
 		return (int)fail(&v);
 	return (int)leave(&v, CALL3(SYS_unlinkat, directory, path, flags));
+}
+
+EXPORT int rmdir(const char *path)
+{
+	struct visit v = enter(ROW_RMDIR, AT_FDCWD, path);
+	if (v.fault > 0)
+		return (int)fail(&v);
+	return (int)leave(&v, call(SYS_rmdir, (long)path, 0, 0, 0, 0, 0));
 }
 
 EXPORT ssize_t send(int descriptor, const void *octets, size_t size, int flags)

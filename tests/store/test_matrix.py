@@ -151,7 +151,7 @@ class MatrixTest(TestCase):
         again = host.run(box, case.scenario)
         judge.expect(again.code == 0, "the next delivery:", again.code, again.said)
         judge.check_durable([record for record in outcome.records
-                             if record.call in ("mkdir", "mkdirat", "fsync")] + again.records)
+                             if record.call in ("mkdir", "mkdirat", "rename", "fsync")] + again.records)
 
     def recorded(self, scenario):
         """The calls of a scenario in which nothing fails: (call, number, place, lacking). How often
