@@ -6,6 +6,7 @@ BUILD    ?= build
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 CC       ?= cc
+OBJCOPY  ?= objcopy
 PYTHON   ?= python3
 V        ?=
 Q        := $(if $(V),,@)
@@ -28,24 +29,32 @@ APP_LAYERS := auth store backend daemon
 LIB_SOURCES := $(foreach l,$(LIB_LAYERS),$(wildcard src/$(l)/*.c))
 APP_SOURCES := $(foreach l,$(APP_LAYERS),$(wildcard src/$(l)/*.c))
 CLI_SOURCES := $(wildcard src/cli/*.c)
+# Delivery is a library of its own: these, and the C library alone.
+MAILDIR_SOURCES := $(addprefix src/,base/io.c store/delivery.c store/folder.c store/octets.c \
+                   store/place.c store/unique.c)
 UNIT_SOURCES := $(wildcard tests/unit/*.c)
 HEADERS := $(wildcard src/*.h src/*/*.h)
 
 LIB_OBJECTS  := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 APP_OBJECTS  := $(APP_SOURCES:%.c=$(BUILD)/%.o)
 CLI_OBJECTS  := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
+MAILDIR_OBJECTS := $(MAILDIR_SOURCES:%.c=$(BUILD)/%.o)
 UNIT_OBJECTS := $(UNIT_SOURCES:%.c=$(BUILD)/%.o)
 
 STATIC  := $(BUILD)/libpop3emitter.a
 SONAME  := libpop3emitter.so.$(SOVERSION)
 SHARED  := $(BUILD)/libpop3emitter.so.$(VERSION)
+MAILDIR_STATIC := $(BUILD)/libpop3maildir.a
+MAILDIR_SONAME := libpop3maildir.so.$(SOVERSION)
+MAILDIR_SHARED := $(BUILD)/libpop3maildir.so.$(VERSION)
 PROGRAM := $(BUILD)/pop3-emitter
 UNIT    := $(BUILD)/unit-tests
 APP_LIBS := -lcrypt -linih
 
 .PHONY: all lib clean help
 all: lib $(PROGRAM)
-lib: $(STATIC) $(SHARED) $(BUILD)/pop3-emitter.pc
+lib: $(STATIC) $(SHARED) $(MAILDIR_STATIC) $(MAILDIR_SHARED) $(BUILD)/pop3-emitter.pc \
+	$(BUILD)/pop3-maildir.pc
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -61,7 +70,20 @@ $(SHARED): $(LIB_OBJECTS) src/pop3_emitter.map
 	ln -sf $(notdir $@) $(BUILD)/$(SONAME)
 	ln -sf $(SONAME) $(BUILD)/libpop3emitter.so
 
-$(BUILD)/pop3-emitter.pc: src/pop3-emitter.pc.in Makefile
+# One object whose inner names are local: they cannot meet those of a program that links it.
+$(MAILDIR_STATIC): $(MAILDIR_OBJECTS)
+	$(Q)rm -f $@
+	$(Q)$(LD) -r -o $(BUILD)/libpop3maildir.o $^
+	$(Q)$(OBJCOPY) --localize-hidden $(BUILD)/libpop3maildir.o
+	$(Q)$(AR) rcs $@ $(BUILD)/libpop3maildir.o
+
+$(MAILDIR_SHARED): $(MAILDIR_OBJECTS) src/pop3_maildir.map
+	$(Q)$(CC) -shared -Wl,-soname,$(MAILDIR_SONAME) -Wl,--version-script=src/pop3_maildir.map \
+		-Wl,-z,defs -Wl,--as-needed $(ALL_LDFLAGS) $(MAILDIR_OBJECTS) -o $@
+	ln -sf $(notdir $@) $(BUILD)/$(MAILDIR_SONAME)
+	ln -sf $(MAILDIR_SONAME) $(BUILD)/libpop3maildir.so
+
+$(BUILD)/%.pc: src/%.pc.in Makefile
 	@mkdir -p $(@D)
 	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' $< > $@
 
@@ -69,8 +91,8 @@ $(PROGRAM): $(CLI_OBJECTS) $(APP_OBJECTS) $(STATIC)
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--as-needed $^ -o $@ $(GNUTLS_LIBS) $(APP_LIBS)
 
 # Targets, as `make help` prints them:
-## all              the library and the program (the default)
-## lib              the library alone
+## all              the libraries and the program (the default)
+## lib              the libraries alone
 ## check            every test, in its short form; check-long: the full counts
 ## check-unit       the unit tests; with check-asan, check-tsan, check-valgrind, check-oom,
 ##                  check-coverage, check-faults: the same and more under that eye
@@ -101,5 +123,6 @@ clean:
 -include tests/bench/bench.mk
 -include tests/fuzz/fuzz.mk
 -include tests/oom/oom.mk
+-include tests/store/store.mk
 -include install.mk
 -include $(LIB_OBJECTS:.o=.d) $(APP_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d)

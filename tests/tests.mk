@@ -18,7 +18,7 @@ TSAN := -fsanitize=thread
 
 # The unit tests, and the program under the protocol and command line tests.
 check-asan:
-	@$(SUBMAKE) BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g' SANITIZE='$(ASAN)' all $(BUILD)/asan/unit-tests
+	+@$(SUBMAKE) BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g' SANITIZE='$(ASAN)' all $(BUILD)/asan/unit-tests
 	@POP3_STAGE=asan $(BUILD)/asan/unit-tests
 	@POP3_EMITTER=$(abspath $(BUILD))/asan/pop3-emitter POP3_RANDOM_OPS=2000 \
 		POP3_STLS_RUNS=50 POP3_CUT_EVERY=97 POP3_TLS_RELOADS=10 \
@@ -26,23 +26,23 @@ check-asan:
 		tests/tls/test_stls.py tests/tls/test_cut.py tests/tls/test_reload.py
 
 check-tsan:
-	@$(SUBMAKE) BUILD=$(BUILD)/tsan OPTIMIZE='-O1 -g' SANITIZE='$(TSAN)' all $(BUILD)/tsan/unit-tests
+	+@$(SUBMAKE) BUILD=$(BUILD)/tsan OPTIMIZE='-O1 -g' SANITIZE='$(TSAN)' all $(BUILD)/tsan/unit-tests
 	@POP3_STAGE=tsan $(BUILD)/tsan/unit-tests
 	@POP3_EMITTER=$(abspath $(BUILD))/tsan/pop3-emitter POP3_RANDOM_OPS=2000 \
 		$(PYTHON) tests/run.py --stage tsan tests/protocol
 
 # Without the exhaustive suite, which takes hours there, and the one that runs out of descriptors,
-# of which valgrind needs some itself; with few of the races, password hashes and flipped octets.
+# of which valgrind needs some itself; with few of the races, flipped octets and deliveries.
 VALGRIND_SUITES := $(filter-out wire server_limits,$(UNIT_SOURCES:tests/unit/test_%.c=%))
 check-valgrind: $(UNIT)
-	@POP3_STAGE=valgrind POP3_RACES=50 POP3_FLIP_VALUES=8 valgrind -q --error-exitcode=99 --leak-check=full \
+	@POP3_STAGE=valgrind POP3_RACES=50 POP3_FLIP_VALUES=8 POP3_DELIVERIES=40 valgrind -q --error-exitcode=99 --leak-check=full \
 		--show-leak-kinds=definite,indirect,possible --errors-for-leak-kinds=definite,indirect \
 		--child-silent-after-fork=yes --fair-sched=yes --num-callers=20 \
 		--suppressions=tests/unit/valgrind.supp \
 		$(UNIT) $(filter-out %.c %/%,$(VALGRIND_SUITES))
 
 check-coverage:
-	@$(SUBMAKE) BUILD=$(BUILD)/coverage OPTIMIZE='-O0 -g' SANITIZE=--coverage $(BUILD)/coverage/unit-tests
+	+@$(SUBMAKE) BUILD=$(BUILD)/coverage OPTIMIZE='-O0 -g' SANITIZE=--coverage $(BUILD)/coverage/unit-tests
 	@find $(BUILD)/coverage -name '*.gcda' -delete
 	@POP3_RESULTS= $(BUILD)/coverage/unit-tests
 	@$(PYTHON) tests/coverage.py $(BUILD)/coverage 95 src/proto src/emitter

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/cost.h"
 #include "auth/passwd_private.h"
 #include "auth/user.h"
 #include "base/number.h"
@@ -74,6 +75,8 @@ static const char *secret_parse(char *field, struct passwd_entry *entry)
 		return entry->scheme == AUTH_SCHEME_CRYPT
 			       ? "the secret is of no method that crypt(3) knows"
 			       : "the secret is not iterations,salt,StoredKey,ServerKey";
+	else if (secret_cost(entry->scheme, entry->secret) == COST_EXCESSIVE)
+		entry->state = PASSWD_COSTLY;
 	return NULL;
 }
 
@@ -349,9 +352,9 @@ const struct passwd_entry *passwd_lookup(const struct passwd *p, const char *use
 					 bool strip_domain)
 {
 	const struct passwd_entry *entry = name_find(p, user, strlen(user));
-	size_t local = strcspn(user, "@");
-	if (entry == NULL && strip_domain && user[local] == '@')
-		entry = name_find(p, user, local);
+	const char *at = strrchr(user, '@');
+	if (entry == NULL && strip_domain && at != NULL)
+		entry = name_find(p, user, (size_t)(at - user));
 	return entry;
 }
 
@@ -386,6 +389,8 @@ const char *passwd_state_text(enum passwd_state state)
 		return "the secret is empty";
 	case PASSWD_ROOT:
 		return "uid 0 never logs in";
+	case PASSWD_COSTLY:
+		return "the hash costs too much to check";
 	}
 	return NULL;
 }

@@ -27,6 +27,7 @@ enum passwd_state {
 	PASSWD_DISABLED, /* the secret starts with `!` or `*` */
 	PASSWD_EMPTY,    /* there is no secret */
 	PASSWD_ROOT,     /* uid 0 */
+	PASSWD_COSTLY,   /* checking the hash would hold up all others, see cost.h */
 };
 
 /* One user. Borrowed from its generation: valid while a reference to that is held. */
@@ -76,7 +77,7 @@ void passwd_unref(struct passwd *);
 
 /*
  * The entry of a user, or NULL. Names are case-sensitive. The whole name is looked up first; then,
- * with `strip_domain`, the part before the first '@'. The entry's `user` is the canonical name.
+ * with `strip_domain`, the part before the last '@'. The entry's `user` is the canonical name.
  */
 const struct passwd_entry *passwd_lookup(const struct passwd *, const char *user,
 					 bool strip_domain);

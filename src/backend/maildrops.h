@@ -13,6 +13,8 @@
 #include <sys/types.h>
 
 #include "auth/passwd.h"
+#include "base/log.h"
+#include "pop3_maildir.h"
 
 /* Plain values, for the fields of struct store_grant with the same names. */
 struct maildrop_path {
@@ -29,8 +31,22 @@ const char *maildrop_path_find(const struct passwd_entry *, const char *root, ui
 			       struct maildrop_path *path);
 /*
  * Make the folder that holds the Maildir (mode 0700) if it is missing and its home is not it: so
- * that delivery_deliver() finds it. Blocks. 0 or a negative errno value.
+ * that a delivery finds it. Blocks. 0 or a negative errno value.
  */
 int maildrop_path_prepare(const struct maildrop_path *);
+
+/* Whose delivery it is, for the log; all borrowed. */
+struct maildrop_delivery {
+	const struct log_sink *sink;
+	const char *user;
+	const char *maildrop;
+};
+
+/*
+ * For `failed` of struct pop3_maildir_options, with a struct maildrop_delivery as data: log the
+ * failure. The path is left out of one that is the message's fault, since an MTA sends what a
+ * program printed to the sender of a message that it returns.
+ */
+void maildrop_delivery_failed(const struct pop3_maildir_failure *, void *delivery);
 
 #endif

@@ -1,50 +1,86 @@
 /*
  * pop3-emitter deliver: one message from stdin into a user's maildrop, for the pipe of an MTA. That
- * takes most exit codes for a reason to bounce, so whatever an administrator can mend is
- * EX_TEMPFAIL: the message stays in its queue. Only a user that does not exist is EX_NOUSER.
+ * takes most exit codes for a reason to return the mail to its sender, so whatever an administrator
+ * can mend is EX_TEMPFAIL: the message stays in its queue. Only a user that does not exist is
+ * EX_NOUSER, and only a message that can never be delivered EX_DATAERR. The last line printed is
+ * fit for the sender, who gets to see it.
  */
+#include <signal.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "auth/passwd.h"
+#include "auth/recipient.h"
 #include "backend/maildrops.h"
 #include "cli/cli.h"
 #include "daemon/logger.h"
 #include "daemon/message.h"
 #include "daemon/process.h"
-#include "store/delivery.h"
+#include "pop3_maildir.h"
 
-static int deliver(const struct maildrop_path *path, const char *user,
-		   const struct options *options)
+/* What is to be done, whoever the user turns out to be. */
+struct job {
+	const struct options *options;
+	uid_t mail_user;
+	const char *return_path, *delivered_to; /* NULL = not given */
+};
+
+/* A delivery, and what its failure was. */
+struct attempt {
+	struct maildrop_delivery delivery;
+	const char *text;
+};
+
+static void failed(const struct pop3_maildir_failure *failure, void *data)
 {
-	const struct store_grant grant = {
-		.user = user, .maildrop = path->maildrop, .home = path->home};
-	const struct delivery_options plain = {0};
-	struct logger logger;
+	struct attempt *attempt = data;
+	attempt->text = failure->text;
+	maildrop_delivery_failed(failure, &attempt->delivery);
+}
 
-	logger_init(&logger, options);
+static int deliver(const struct maildrop_path *path, const char *user, const struct job *job)
+{
+	struct logger logger;
+	logger_init(&logger, job->options);
+	struct attempt attempt = {.delivery = {&logger.sink, user, path->maildrop}, .text = ""};
+	const struct pop3_maildir_options options = {.size = sizeof options,
+						     .home = path->home,
+						     .return_path = job->return_path,
+						     .delivered_to = job->delivered_to,
+						     .max_size = job->options->max_message_size,
+						     .failed = failed,
+						     .data = &attempt,
+						     .skip_mbox_line = true};
+
 	int result = maildrop_path_prepare(path);
 	if (result != 0)
 		return message(EX_TEMPFAIL, "%s: %s", path->maildrop, strerror(-result));
-	if (delivery_deliver(&grant, &plain, STDIN_FILENO, &logger.sink) != STORE_OK)
-		return message(EX_TEMPFAIL, "%s: not delivered", path->maildrop);
-	return 0;
+	switch (pop3_maildir_deliver_from(path->maildrop, &options, STDIN_FILENO)) {
+	case POP3_MAILDIR_OK:
+		return EX_OK;
+	case POP3_MAILDIR_PERMANENT:
+		return message(EX_DATAERR, "not delivered: %s", attempt.text);
+	case POP3_MAILDIR_TEMPORARY:
+		break;
+	}
+	return message(EX_TEMPFAIL, "try again later: %s", attempt.text);
 }
 
-static int deliver_to_entry(const struct passwd_entry *entry, uid_t mail_user,
-			    const struct options *options)
+static int deliver_to_entry(const struct passwd_entry *entry, const struct job *job)
 {
+	const struct options *options = job->options;
 	struct maildrop_path path;
-	const char *wrong = maildrop_path_find(entry, options->maildir, mail_user, &path);
+	const char *wrong = maildrop_path_find(entry, options->maildir, job->mail_user, &path);
 	if (wrong != NULL)
 		return message(EX_TEMPFAIL, "%s:%u: user %s: %s", options->passwd, entry->line,
 			       entry->user, wrong);
-	return deliver(&path, entry->user, options);
+	return deliver(&path, entry->user, job);
 }
 
-static int deliver_to_user(const char *user, uid_t mail_user, const struct options *options)
+static int deliver_to_user(const char *user, const struct job *job)
 {
+	const struct options *options = job->options;
 	struct passwd_error why = {0};
 	struct passwd *passwd;
 
@@ -53,11 +89,25 @@ static int deliver_to_user(const char *user, uid_t mail_user, const struct optio
 		return message(EX_TEMPFAIL, "%s:%u: %s", options->passwd, why.line, why.text);
 	if (result != 0)
 		return message(EX_TEMPFAIL, "%s: %s", options->passwd, why.text);
-	const struct passwd_entry *entry = passwd_lookup(passwd, user, options->strip_domain);
-	int code = entry != NULL ? deliver_to_entry(entry, mail_user, options)
+	const struct recipient_rules rules = {.delimiters = options->recipient_delimiter,
+					      .strip_domain = options->strip_domain};
+	const struct passwd_entry *entry = recipient_find(passwd, user, &rules);
+	int code = entry != NULL ? deliver_to_entry(entry, job)
 				 : message(EX_NOUSER, "no user %.100s", user);
 	passwd_unref(passwd);
 	return code;
+}
+
+/* The maildir is a mail drop as `dev` serves it: every name that can be part of a path is a user.
+ */
+static int deliver_to_name(const char *user, const struct job *job)
+{
+	const struct passwd_entry entry = {.user = user};
+	struct maildrop_path path;
+	const char *wrong =
+		maildrop_path_find(&entry, job->options->maildir, job->mail_user, &path);
+	return wrong == NULL ? deliver(&path, user, job)
+			     : message(EX_NOUSER, "user %.100s: %s", user, wrong);
 }
 
 static int find_account(const struct options *options, bool any_user, struct account *account)
@@ -67,41 +117,41 @@ static int find_account(const struct options *options, bool any_user, struct acc
 	return process_account(options, account);
 }
 
-/* The maildir is a mail drop as `dev` serves it: every name that can be part of a path is a user.
- */
-static int deliver_to_name(const char *user, uid_t mail_user, const struct options *options)
+/* A file that gets too large and a log that nobody reads are errors like others. */
+static void ignore_signals(void)
 {
-	const struct passwd_entry entry = {.user = user};
-	struct maildrop_path path;
-	const char *wrong = maildrop_path_find(&entry, options->maildir, mail_user, &path);
-	return wrong == NULL ? deliver(&path, user, options)
-			     : message(EX_NOUSER, "user %.100s: %s", user, wrong);
+	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int run_as_mail_user(const struct arguments *arguments, const struct options *options)
+{
+	struct account account;
+	bool any_user = arguments_value(arguments, "any-user") != NULL;
+	if (any_user && options->maildir == NULL)
+		return message(EX_USAGE, "--any-user needs --maildir");
+	process_prepare();
+	int code = find_account(options, any_user, &account);
+	if (code == 0)
+		code = process_drop(&account);
+	if (code != 0)
+		return EX_TEMPFAIL;
+	const struct job job = {.options = options,
+				.mail_user = account.uid,
+				.return_path = arguments_value(arguments, "return-path"),
+				.delivered_to = arguments_value(arguments, "delivered-to")};
+	const char *user = arguments->words[0];
+	return any_user ? deliver_to_name(user, &job) : deliver_to_user(user, &job);
 }
 
 static int run(const struct arguments *arguments)
 {
 	struct options options;
-	struct account account;
-
+	ignore_signals();
 	int code = arguments_load(arguments, &options);
 	if (code != 0)
 		return code == EX_USAGE ? code : EX_TEMPFAIL;
-	bool any_user = arguments_value(arguments, "any-user") != NULL;
-	if (any_user && options.maildir == NULL) {
-		options_fini(&options);
-		return message(EX_USAGE, "--any-user needs --maildir");
-	}
-	process_prepare();
-	code = find_account(&options, any_user, &account);
-	if (code == 0)
-		code = process_drop(&account);
-	const char *user = arguments->words[0];
-	if (code != 0)
-		code = EX_TEMPFAIL;
-	else if (any_user)
-		code = deliver_to_name(user, account.uid, &options);
-	else
-		code = deliver_to_user(user, account.uid, &options);
+	code = run_as_mail_user(arguments, &options);
 	options_fini(&options);
 	return code;
 }
@@ -109,15 +159,23 @@ static int run(const struct arguments *arguments)
 static const struct cli_flag flags[] = {
 	CLI_CONFIG,
 	{.name = "any-user", .help = "every name is a user of the maildir, as with dev"},
+	{.name = "return-path",
+	 .metavar = "ADDRESS",
+	 .help = "the sender, for a line Return-Path above the message"},
+	{.name = "delivered-to",
+	 .metavar = "ADDRESS",
+	 .help = "the recipient, for a line Delivered-To above the message"},
 	{.name = NULL},
 };
 
 const struct command command_deliver = {
 	.name = "deliver",
-	.usage = "[-c FILE] [--maildir ROOT [--any-user]] [--passwd FILE] [--user NAME] USER < "
-		 "message",
+	.usage = "[-c FILE] [--maildir ROOT [--any-user]] [--passwd FILE] [--user NAME] "
+		 "[--return-path ADDRESS] [--delivered-to ADDRESS] [--] USER < message",
 	.help = "Deliver a message into the maildrop of a user",
-	.more = "Exit codes: 0 it is on disk, 67 no such user, 75 try again later.\n",
+	.more = "Exit codes: 0 it is on disk, 75 try again later; for good: 67 no such user,\n"
+		"65 the message is too large or an address cannot be, 64 this command line is "
+		"wrong.\n",
 	.settings = OPTION_DELIVER,
 	.flags = flags,
 	.words_min = 1,

@@ -17,11 +17,10 @@
 #include "daemon/message.h"
 #include "daemon/process.h"
 #include "daemon/server_options.h"
-#include "store/delivery.h"
 
 /* Logins between `authenticate` and `open`. */
 #define GRANTS_MAX 1000
-#define QUEUE_MAX  OPTIONS_CONNECTIONS_MAX
+#define QUEUE_MAX  OPTIONS_COUNT_MAX
 
 /* ---- The authenticator ---- */
 
@@ -49,11 +48,14 @@ static enum pop3_result make_mailbox(const struct dev *dev, const char *user,
 	const struct passwd_entry entry = {.user = user};
 	if (maildrop_path_find(&entry, dev->folder, geteuid(), path) != NULL)
 		return POP3_DENIED; /* no name for a folder */
-	const struct store_grant grant = {
-		.user = user, .maildrop = path->maildrop, .home = path->home};
+	struct maildrop_delivery delivery = {&dev->logger.sink, user, path->maildrop};
+	const struct pop3_maildir_options options = {.size = sizeof options,
+						     .home = path->home,
+						     .failed = maildrop_delivery_failed,
+						     .data = &delivery};
 	/* A few mkdir(2) on this thread: fine for one developer, work for a worker elsewhere. */
 	if (maildrop_path_prepare(path) != 0 ||
-	    delivery_prepare(&grant, &dev->logger.sink) != STORE_OK)
+	    pop3_maildir_prepare(path->maildrop, &options) != POP3_MAILDIR_OK)
 		return POP3_TEMPORARY;
 	return POP3_OK;
 }

@@ -39,6 +39,13 @@ static bool is_control(char c)
 	return (unsigned char)c < 0x20 || c == 0x7f;
 }
 
+/* ispunct(3) in any locale. */
+static bool is_mark(char c)
+{
+	return c != '@' && ((c > ' ' && c < '0') || (c > '9' && c < 'A') || (c > 'Z' && c < 'a') ||
+			    (c > 'z' && c < 0x7f));
+}
+
 static const char *set_boolean(bool *value, const char *text)
 {
 	if (strcmp(text, "yes") != 0 && strcmp(text, "no") != 0)
@@ -85,6 +92,8 @@ static const char *set_text(const struct option_row *row, char **value, const ch
 			return "must not hold control characters";
 		if (row->type == OPTION_WORD && (*c == ' ' || (unsigned char)*c >= 0x80))
 			return "must be one word of ASCII";
+		if (row->type == OPTION_MARKS && !is_mark(*c))
+			return "must be punctuation, and no @";
 	}
 	char *copy = strdup(text);
 	if (copy == NULL)
@@ -198,6 +207,7 @@ const char *options_set(struct options *options, const struct option_row *row,
 		problem = set_choice(row, member(options, row), value);
 		break;
 	case OPTION_WORD:
+	case OPTION_MARKS:
 	case OPTION_PATH:
 		problem = set_text(row, member(options, row), value);
 		break;
@@ -242,6 +252,7 @@ void options_fini(struct options *options)
 	free(options->user);
 	free(options->hostname);
 	free(options->index_dir);
+	free(options->recipient_delimiter);
 	free(options->dovecot_uidl_format);
 	*options = (struct options){0};
 }
@@ -273,6 +284,7 @@ bool options_same(const struct options *a, const struct options *b, const struct
 	case OPTION_CHOICE:
 		return *(const uint32_t *)left == *(const uint32_t *)right;
 	case OPTION_WORD:
+	case OPTION_MARKS:
 	case OPTION_PATH:
 	case OPTION_PATTERN:
 		return same_text(*(char *const *)left, *(char *const *)right);

@@ -16,8 +16,10 @@
 #define OPTIONS_FILE "/etc/pop3-emitter/pop3-emitter.conf"
 /* A larger configuration file is refused; all keys with long values are a tenth of it. */
 #define OPTIONS_FILE_MAX 65536u
-/* The most that max_connections can be: descriptors run out long before. */
-#define OPTIONS_CONNECTIONS_MAX 1000000u
+/* The most of a count, connections above all: descriptors run out long before. */
+#define OPTIONS_COUNT_MAX 1000000u
+/* Seconds that a failure may be kept waiting: a client that mistyped must not give up meanwhile. */
+#define OPTIONS_DELAY_MAX 30u
 /* The most addresses in `listen`, and files in `cert`. */
 #define OPTIONS_LIST_MAX 32u
 /* The longest value, in octets: as PATH_MAX. A line of the file holds less, see options_parse(). */
@@ -40,7 +42,7 @@ struct option_list {
 };
 
 enum {
-	OPTION_COUNT = 39, /* rows of the table */
+	OPTION_COUNT = 48, /* rows of the table */
 };
 
 /* All settings as values. Texts are NULL where nothing is set and there is no default. */
@@ -52,15 +54,18 @@ struct options {
 	uint32_t client_certificate; /* enum pop3_client_certificate */
 	uint32_t alpn;               /* enum option_alpn */
 	uint32_t require_tls;        /* enum option_require_tls */
-	char *maildir, *passwd, *user, *hostname, *index_dir;
+	char *maildir, *passwd, *user, *hostname, *index_dir, *recipient_delimiter;
 	bool apop, allow_plaintext, strip_domain, mark_seen;
 	uint32_t uidl_format; /* enum uidl_format */
 	char *dovecot_uidl_format;
+	uint32_t max_message_size; /* octets; 0 = any */
 	uint32_t max_connections, max_connections_per_address, max_connections_per_user;
+	uint32_t max_failed_logins, max_bad_commands;
 	bool limits_on_loopback;
 	/* Seconds. */
 	uint32_t handshake_timeout, login_timeout, idle_timeout, write_timeout, answer_timeout,
-		drain_timeout, failure_delay;
+		drain_timeout, failure_delay, failure_recovery, login_delay, remember_passwords;
+	uint32_t address_failures, user_failures;
 	uint32_t store_workers, crypt_workers, crypt_queue;
 	uint32_t log;        /* enum option_log */
 	uint32_t log_format; /* enum option_format */
@@ -74,6 +79,7 @@ enum option_type {
 	OPTION_NUMBER,  /* minimum to maximum */
 	OPTION_CHOICE,  /* one of the words in `choices` */
 	OPTION_WORD,    /* printable ASCII without blanks */
+	OPTION_MARKS,   /* punctuation, but no '@' */
 	OPTION_PATH,    /* any octets but control octets */
 	OPTION_PATTERN, /* of Dovecot's unique-ids, see store/uidl_pattern.h */
 	OPTION_ADDRESS, /* a list of addresses; commas or blanks between, or given repeatedly */

@@ -59,6 +59,8 @@ void server_options(const struct options *options, bool apop, const struct log_s
 					.connections_per_address =
 						options->max_connections_per_address,
 					.connections_per_user = options->max_connections_per_user,
+					.failed_logins = options->max_failed_logins,
+					.bad_commands = options->max_bad_commands,
 					.on_loopback = options->limits_on_loopback,
 				},
 		}};

@@ -138,12 +138,12 @@ static bool is_barred(struct pop3_session *s, const struct command *c, const cha
 	if (is_secret_verb(verb))
 		rule = TLS_IF_REQUIRED;
 	if (rule == TLS_IF_REQUIRED && session_needs_tls(s) && s->state == POP3_AUTHORIZATION) {
-		reply(s, s->info.stls ? "-ERR TLS is required here: send STLS first"
-				      : "-ERR TLS is required here, and this port has none");
+		reply_bad_command(s, s->info.stls ? "TLS is required here: send STLS first"
+						  : "TLS is required here, and this port has none");
 		return true;
 	}
 	if (rule == TLS_BEFORE && s->info.tls) {
-		reply(s, "-ERR TLS is active already");
+		reply_bad_command(s, "TLS is active already");
 		return true;
 	}
 	return false;
@@ -156,11 +156,11 @@ static void run_built_in(struct pop3_session *s, const char *verb, char *text)
 	if (is_barred(s, c, verb))
 		return;
 	if (c == NULL) {
-		reply(s, "-ERR unknown command");
+		reply_bad_command(s, "unknown command");
 		return;
 	}
 	if ((c->states & (1u << s->state)) == 0) {
-		reply(s, "-ERR command not valid in this state");
+		reply_bad_command(s, "command not valid in this state");
 		return;
 	}
 	switch (parse(c->grammar, text, &a)) {
@@ -168,10 +168,10 @@ static void run_built_in(struct pop3_session *s, const char *verb, char *text)
 		c->run(s, &a);
 		break;
 	case ARGUMENTS_WRONG:
-		reply(s, "-ERR wrong arguments");
+		reply_bad_command(s, "wrong arguments");
 		break;
 	case ARGUMENTS_BAD_MESSAGE:
-		reply(s, "-ERR invalid message number");
+		reply_bad_command(s, "invalid message number");
 		break;
 	}
 }

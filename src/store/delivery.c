@@ -1,256 +1,425 @@
 /*
- * See delivery.h. A message is written whole into tmp/ and synced before it gets a name in new/;
- * whatever fails before that leaves nothing. A failure after it cannot take the message back, as it
- * may have been fetched: then it is reported, and at worst the message is delivered twice.
+ * See pop3_maildir.h. A message is written whole into tmp/ and synced before it gets a name in
+ * new/; whatever fails before that leaves nothing. A failure after it cannot take the message back,
+ * as it may have been fetched: then it is reported, and at worst the message is delivered twice.
+ *
+ * The octets pass a buffer, so that small pieces cost no system call each, and so that the first
+ * line is known when the lines above it are written. Nothing here logs.
  */
-#include "store/delivery.h"
-
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/io.h"
+#include "pop3_maildir.h"
 #include "store/folder.h"
-#include "store/name.h"
 #include "store/octets.h"
-#include "store/report.h"
+#include "store/place.h"
+#include "store/unique.h"
 
-/* Read and written at once, on the stack. */
-#define COPY_SIZE 16384
-/* Room for the host's name. */
-#define HOST_SIZE 256
+/* Written at once. */
+#define BUFFER_SIZE 16384
 /* How many names are tried before something else must be wrong. */
-#define NAME_TRIES 1000
+#define NAME_TRIES 100
+/* Two lines with an address each. */
+#define HEAD_SIZE (2 * (POP3_MAILDIR_ADDRESS_MAX + 32))
+/* What begins the first line of a message in an mbox file. */
+#define MBOX_MARK "From "
 
-struct delivery {
-	const struct store_grant *grant;
-	const struct delivery_options *options;
-	const struct log_sink *sink;
-	int tmp;
-	int new;
-	int file;
-	struct octets octets; /* written so far */
-	char name[NAME_OCTETS_MAX + 1];
+struct address {
+	bool given;
+	char text[POP3_MAILDIR_ADDRESS_MAX + 1];
 };
 
-/* "time.MusecPpidQcount.host": the count sets deliveries of one process and microsecond apart. */
-static void make_name(unsigned count, char name[NAME_OCTETS_MAX + 1])
+struct pop3_maildir_delivery {
+	struct pop3_maildir_options options; /* without its texts */
+	struct address return_path, delivered_to;
+	enum pop3_maildir_result result; /* of what was done so far */
+	int tmp, new, file;              /* descriptors; -1 = none */
+	char name[UNIQUE_NAME_SIZE];     /* of the file in tmp/ */
+	uint64_t taken;                  /* octets of the input */
+	struct octets octets;            /* those written */
+	bool begun;                      /* the buffer has been written once */
+	bool skipping;                   /* the octets up to the next LF are left out */
+	bool headed;                     /* the lines above the message have been written */
+	size_t filled;                   /* octets in the buffer */
+	char buffer[BUFFER_SIZE];
+};
+
+/* ---- Options and failures ---- */
+
+static enum pop3_maildir_result tell(const struct pop3_maildir_options *options,
+				     enum pop3_maildir_result result, const char *text, int error)
 {
-	struct timespec now;
-	char host[HOST_SIZE] = "";
-	char escaped[NAME_HOST_MAX + 1];
-	if (gethostname(host, sizeof host - 1) < 0 || host[0] == '\0')
-		memcpy(host, "localhost", sizeof "localhost");
-	name_escape_host(host, escaped);
-	clock_gettime(CLOCK_REALTIME, &now);
-	snprintf(name, NAME_OCTETS_MAX + 1, "%lld.M%ldP%ldQ%u.%s", (long long)now.tv_sec,
-		 now.tv_nsec / 1000, (long)getpid(), count, escaped);
+	const struct pop3_maildir_failure failure = {
+		.result = result, .error = -error, .text = text};
+	if (options->failed != NULL)
+		options->failed(&failure, options->data);
+	return result;
 }
 
-static int create(struct delivery *d)
+/* What the application knows of the options, in a struct of our size. False: it knows more. */
+static bool take_options(const struct pop3_maildir_options *given, struct pop3_maildir_options *all)
 {
-	for (unsigned count = 0; count < NAME_TRIES; count++) {
-		make_name(count, d->name);
-		d->file = openat(d->tmp, d->name,
-				 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	*all = (struct pop3_maildir_options){.size = sizeof *all};
+	if (given == NULL)
+		return true;
+	if (given->size == 0 || given->size > sizeof *all)
+		return false;
+	memcpy(all, given, given->size);
+	return true;
+}
+
+static bool has_control_octet(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			return true;
+	return false;
+}
+
+/* NULL, or why it cannot stand in a header: a line end would add headers of the sender's choice. */
+static const char *take_address(const char *given, bool brackets, struct address *address)
+{
+	if (given == NULL)
+		return NULL;
+	size_t length = strlen(given);
+	if (length > POP3_MAILDIR_ADDRESS_MAX)
+		return "an address is too long";
+	if (has_control_octet(given))
+		return "an address has a control octet";
+	if (brackets && length >= 2 && given[0] == '<' && given[length - 1] == '>') {
+		given++;
+		length -= 2;
+	}
+	address->given = true;
+	memcpy(address->text, given, length);
+	address->text[length] = '\0';
+	return NULL;
+}
+
+/* ---- The file in tmp/ ---- */
+
+static void close_if_open(int *descriptor)
+{
+	if (*descriptor >= 0)
+		close(*descriptor);
+	*descriptor = -1;
+}
+
+/* Leave nothing in tmp/. */
+static void discard(struct pop3_maildir_delivery *d)
+{
+	if (d->name[0] != '\0')
+		folder_delete(d->tmp, d->name);
+	d->name[0] = '\0';
+	close_if_open(&d->file);
+}
+
+static enum pop3_maildir_result fail_with(struct pop3_maildir_delivery *d,
+					  enum pop3_maildir_result result, const char *text,
+					  int error)
+{
+	discard(d);
+	d->result = result;
+	return tell(&d->options, result, text, error);
+}
+
+/* All that is not the message's fault. */
+static enum pop3_maildir_result fail(struct pop3_maildir_delivery *d, const char *text, int error)
+{
+	return fail_with(d, POP3_MAILDIR_TEMPORARY, text, error);
+}
+
+static int create(struct pop3_maildir_delivery *d)
+{
+	for (int tries = 0; tries < NAME_TRIES; tries++) {
+		struct unique unique;
+		char name[UNIQUE_NAME_SIZE];
+		unique_init(&unique);
+		unique_name(&unique, NULL, name);
+		d->file = folder_create(d->tmp, name);
 		if (d->file >= 0)
-			return 0;
-		if (errno != EEXIST)
-			return -errno;
+			memcpy(d->name, name, sizeof name);
+		if (d->file != -EEXIST)
+			return d->file < 0 ? d->file : 0;
 	}
 	return -EEXIST;
 }
 
-static int write_all(struct delivery *d, const char *text, size_t length)
+/* ---- Writing ---- */
+
+static int write_file(struct pop3_maildir_delivery *d, const char *text, size_t length)
 {
 	octets_add(&d->octets, text, length);
-	while (length > 0) {
-		ssize_t written = write(d->file, text, length);
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return -errno;
-		text += written;
-		length -= (size_t)written;
+	return io_write_all(d->file, text, length);
+}
+
+/* The lines above the message, with the line end of its first line. */
+static int write_head(struct pop3_maildir_delivery *d, const char *text, size_t length)
+{
+	char head[HEAD_SIZE];
+	size_t used = 0;
+	const char *lf = length == 0 ? NULL : memchr(text, '\n', length);
+	const char *end = lf != NULL && lf > text && lf[-1] == '\r' ? "\r\n" : "\n";
+	if (d->return_path.given)
+		used += (size_t)snprintf(head, sizeof head, "Return-Path: <%s>%s",
+					 d->return_path.text, end);
+	if (d->delivered_to.given)
+		used += (size_t)snprintf(head + used, sizeof head - used, "Delivered-To: %s%s",
+					 d->delivered_to.text, end);
+	return write_file(d, head, used);
+}
+
+/* "From " and a sender. "From :" is an obsolete form of the header (RFC 5322 section 4.5.2). */
+static bool begins_as_mbox(const char *text, size_t length)
+{
+	size_t mark = strlen(MBOX_MARK);
+	return length > mark && memcmp(text, MBOX_MARK, mark) == 0 && text[mark] != ':' &&
+	       (unsigned char)text[mark] > ' ';
+}
+
+/* Write what is in the buffer: when it is full, and at the end (`last`). */
+static int flush(struct pop3_maildir_delivery *d, bool last)
+{
+	const char *text = d->buffer;
+	size_t length = d->filled;
+	d->filled = 0;
+	if (!d->begun)
+		d->skipping = d->options.skip_mbox_line && begins_as_mbox(text, length);
+	d->begun = true;
+	if (d->skipping) {
+		const char *end = memchr(text, '\n', length);
+		size_t skipped = end == NULL ? length : (size_t)(end + 1 - text);
+		d->skipping = end == NULL;
+		text += skipped;
+		length -= skipped;
 	}
-	return 0;
-}
-
-static int write_header(struct delivery *d, const char *before, const char *value,
-			const char *after)
-{
-	if (value == NULL)
-		return 0;
-	int error = write_all(d, before, strlen(before));
-	if (error == 0)
-		error = write_all(d, value, strlen(value));
-	return error < 0 ? error : write_all(d, after, strlen(after));
-}
-
-static ssize_t read_some(int input, char *buffer, size_t size)
-{
-	for (;;) {
-		ssize_t got = read(input, buffer, size);
-		if (got >= 0)
-			return got;
-		if (errno != EINTR)
-			return -errno;
-	}
-}
-
-/* -EMSGSIZE: it is larger than allowed. */
-static int copy(struct delivery *d, int input)
-{
-	char buffer[COPY_SIZE];
-	uint64_t maximum = d->options->max_size == 0 ? OCTETS_LENGTH_MAX : d->options->max_size;
-	uint64_t total = 0;
-	for (;;) {
-		ssize_t got = read_some(input, buffer, sizeof buffer);
-		if (got <= 0)
-			return (int)got;
-		total += (uint64_t)got;
-		if (total > maximum)
-			return -EMSGSIZE;
-		int error = write_all(d, buffer, (size_t)got);
+	if (!d->headed && (!d->skipping || last)) {
+		int error = write_head(d, text, length);
 		if (error < 0)
 			return error;
+		d->headed = true;
 	}
+	return write_file(d, text, length);
 }
 
-/* The message whole and synced in tmp/. */
-static int write_message(struct delivery *d, int input)
+/* So many more octets are in the buffer. */
+static enum pop3_maildir_result take(struct pop3_maildir_delivery *d, size_t length)
 {
-	int error = write_header(d, "Return-Path: <", d->options->return_path, ">\n");
+	d->filled += length;
+	if (d->filled < sizeof d->buffer)
+		return POP3_MAILDIR_OK;
+	int error = flush(d, false);
+	return error < 0 ? fail(d, "cannot write the message", error) : POP3_MAILDIR_OK;
+}
+
+/* May so many more come? */
+static enum pop3_maildir_result admit(struct pop3_maildir_delivery *d, size_t length)
+{
+	uint64_t most = d->options.max_size;
+	if (most == 0 || most > OCTETS_LENGTH_MAX)
+		most = OCTETS_LENGTH_MAX;
+	if (length > most - d->taken)
+		return fail_with(d, POP3_MAILDIR_PERMANENT, "the message is too large", -EMSGSIZE);
+	d->taken += length;
+	return POP3_MAILDIR_OK;
+}
+
+enum pop3_maildir_result pop3_maildir_write(struct pop3_maildir_delivery *d, const void *octets,
+					    size_t length)
+{
+	const char *next = octets;
+	if (d->result == POP3_MAILDIR_OK)
+		admit(d, length);
+	while (d->result == POP3_MAILDIR_OK && length > 0) {
+		size_t room = sizeof d->buffer - d->filled;
+		size_t piece = length < room ? length : room;
+		memcpy(d->buffer + d->filled, next, piece);
+		next += piece;
+		length -= piece;
+		take(d, piece);
+	}
+	return d->result;
+}
+
+enum pop3_maildir_result pop3_maildir_write_from(struct pop3_maildir_delivery *d, int descriptor)
+{
+	while (d->result == POP3_MAILDIR_OK) {
+		ssize_t got =
+			io_read(descriptor, d->buffer + d->filled, sizeof d->buffer - d->filled);
+		if (got == 0)
+			break;
+		if (got < 0)
+			return fail(d, "cannot read the message", (int)got);
+		if (admit(d, (size_t)got) == POP3_MAILDIR_OK)
+			take(d, (size_t)got);
+	}
+	return d->result;
+}
+
+/* ---- Beginning and ending ---- */
+
+static void release(struct pop3_maildir_delivery *d)
+{
+	discard(d);
+	close_if_open(&d->tmp);
+	close_if_open(&d->new);
+	free(d);
+}
+
+/* Open or make the Maildir and a file in it. */
+static enum pop3_maildir_result open_all(struct pop3_maildir_delivery *d, const char *path,
+					 const char *home)
+{
+	int maildir;
+	const char *problem = "";
+	int error = place_make(path, home, &maildir, &problem);
+	if (error < 0)
+		return fail(d, problem, error);
+	d->tmp = folder_open(maildir, FOLDER_TMP);
+	d->new = folder_open(maildir, FOLDER_NEW);
+	close(maildir);
+	error = d->tmp < 0 ? d->tmp : d->new;
+	if (error < 0)
+		return fail(d, "cannot open tmp/ or new/", error);
+	error = create(d);
+	return error < 0 ? fail(d, "cannot create a file in tmp/", error) : POP3_MAILDIR_OK;
+}
+
+/* Fill a zeroed delivery but for its files. */
+static enum pop3_maildir_result prepare(struct pop3_maildir_delivery *d,
+					const struct pop3_maildir_options *options)
+{
+	d->tmp = d->new = d->file = -1;
+	d->options = *options;
+	d->options.home = d->options.return_path = d->options.delivered_to = NULL; /* borrowed */
+	const char *wrong = take_address(options->return_path, true, &d->return_path);
+	if (wrong == NULL)
+		wrong = take_address(options->delivered_to, false, &d->delivered_to);
+	return wrong == NULL ? POP3_MAILDIR_OK
+			     : tell(options, POP3_MAILDIR_PERMANENT, wrong, -EINVAL);
+}
+
+enum pop3_maildir_result pop3_maildir_begin(const char *maildir,
+					    const struct pop3_maildir_options *options,
+					    struct pop3_maildir_delivery **delivery)
+{
+	struct pop3_maildir_options all;
+	if (!take_options(options, &all))
+		return POP3_MAILDIR_TEMPORARY;
+	struct pop3_maildir_delivery *d = calloc(1, sizeof *d);
+	if (d == NULL)
+		return tell(&all, POP3_MAILDIR_TEMPORARY, "cannot deliver the message", -ENOMEM);
+	enum pop3_maildir_result result = prepare(d, &all);
+	if (result == POP3_MAILDIR_OK)
+		result = open_all(d, maildir, all.home);
+	if (result != POP3_MAILDIR_OK) {
+		release(d);
+		return result;
+	}
+	*delivery = d;
+	return POP3_MAILDIR_OK;
+}
+
+void pop3_maildir_abort(struct pop3_maildir_delivery *d)
+{
+	if (d != NULL)
+		release(d);
+}
+
+/* The message whole and on disk in tmp/, and its file closed. */
+static int finish_file(struct pop3_maildir_delivery *d)
+{
+	int error = flush(d, true);
 	if (error == 0)
-		error = write_header(d, "Delivered-To: ", d->options->delivered_to, "\n");
-	if (error == 0)
-		error = copy(d, input);
-	if (error == 0 && fsync(d->file) < 0)
-		error = -errno;
-	return error;
+		error = io_sync(d->file);
+	/* Some file systems tell only now that the disk is full. */
+	int closed = io_close(d->file);
+	d->file = -1;
+	return error < 0 ? error : closed;
 }
 
 /* Give it a name in new/, with its sizes. */
-static int publish(struct delivery *d)
+static int publish(struct pop3_maildir_delivery *d)
 {
+	const struct unique_sizes sizes = {.length = d->octets.length,
+					   .octets = octets_total(&d->octets)};
 	int error = -EEXIST;
-	for (unsigned count = 0; count < NAME_TRIES && error == -EEXIST; count++) {
-		char name[NAME_OCTETS_MAX + 1];
-		char unique[NAME_OCTETS_MAX + 1];
-		if (count == 0)
-			memcpy(unique, d->name, sizeof unique);
-		else
-			make_name(count, unique);
-		int length = snprintf(name, sizeof name, "%s,S=%llu,W=%llu", unique,
-				      (unsigned long long)d->octets.length,
-				      (unsigned long long)octets_total(&d->octets));
-		if ((size_t)length >= sizeof name)
-			return -ENAMETOOLONG;
+	for (int tries = 0; tries < NAME_TRIES && error == -EEXIST; tries++) {
+		struct unique unique;
+		char name[UNIQUE_NAME_SIZE];
+		unique_init(&unique);
+		unique_name(&unique, &sizes, name);
 		error = folder_move(d->tmp, d->name, d->new, name);
 	}
+	if (error == 0)
+		d->name[0] = '\0'; /* nothing is left in tmp/ */
 	return error;
 }
 
-static enum store_result deliver(struct delivery *d, int input)
+static void deliver(struct pop3_maildir_delivery *d)
 {
-	int error = create(d);
-	if (error < 0)
-		return report_failure(d->grant, d->sink, "cannot create a file in tmp/", error);
-	error = write_message(d, input);
-	/* Some file systems tell only now that the disk is full. */
-	if (close(d->file) < 0 && error == 0)
-		error = -errno;
+	int error = finish_file(d);
 	if (error == 0)
 		error = publish(d);
 	if (error < 0) {
-		unlinkat(d->tmp, d->name, 0);
-		if (error == -EMSGSIZE)
-			return report_failure(d->grant, d->sink, "the message is too large", 0);
-		return report_failure(d->grant, d->sink, "cannot deliver the message", error);
+		fail(d, "cannot deliver the message", error);
+		return;
 	}
 	error = folder_sync(d->new);
 	if (error < 0)
-		return report_failure(d->grant, d->sink, "cannot sync new/ after a delivery",
-				      error);
-	return STORE_OK;
+		fail(d, "cannot sync new/ after a delivery", error);
 }
 
-/* Make the folders that are missing. */
-static int make_folders(int maildir)
+enum pop3_maildir_result pop3_maildir_commit(struct pop3_maildir_delivery *d)
 {
-	bool made = false;
-	for (enum folder f = FOLDER_NEW; f <= FOLDER_TMP; f++) {
-		if (mkdirat(maildir, folder_name(f), 0700) == 0)
-			made = true;
-		else if (errno != EEXIST)
-			return -errno;
-	}
-	return made ? folder_sync(maildir) : 0;
+	if (d->result == POP3_MAILDIR_OK)
+		deliver(d);
+	enum pop3_maildir_result result = d->result;
+	release(d);
+	return result;
 }
 
-static enum store_result prepare(const struct store_grant *grant, const struct log_sink *sink,
-				 int *maildir)
+/* ---- In one call ---- */
+
+enum pop3_maildir_result pop3_maildir_deliver(const char *maildir,
+					      const struct pop3_maildir_options *options,
+					      const void *octets, size_t length)
 {
+	struct pop3_maildir_delivery *d;
+	enum pop3_maildir_result result = pop3_maildir_begin(maildir, options, &d);
+	if (result != POP3_MAILDIR_OK)
+		return result;
+	pop3_maildir_write(d, octets, length);
+	return pop3_maildir_commit(d);
+}
+
+enum pop3_maildir_result pop3_maildir_deliver_from(const char *maildir,
+						   const struct pop3_maildir_options *options,
+						   int descriptor)
+{
+	struct pop3_maildir_delivery *d;
+	enum pop3_maildir_result result = pop3_maildir_begin(maildir, options, &d);
+	if (result != POP3_MAILDIR_OK)
+		return result;
+	pop3_maildir_write_from(d, descriptor);
+	return pop3_maildir_commit(d);
+}
+
+enum pop3_maildir_result pop3_maildir_prepare(const char *maildir,
+					      const struct pop3_maildir_options *options)
+{
+	struct pop3_maildir_options all;
+	const char *problem = "";
 	int descriptor;
-	enum store_result result = grant_make(grant, sink, &descriptor);
-	if (result != STORE_OK)
-		return result;
-	int error = make_folders(descriptor);
-	if (error < 0) {
-		close(descriptor);
-		return report_failure(grant, sink, "cannot make tmp/, new/ and cur/", error);
-	}
-	*maildir = descriptor;
-	return STORE_OK;
-}
-
-enum store_result delivery_prepare(const struct store_grant *grant, const struct log_sink *sink)
-{
-	int maildir;
-	enum store_result result = prepare(grant, sink, &maildir);
-	if (result == STORE_OK)
-		close(maildir);
-	return result;
-}
-
-/* No line end may come with a value: it would add headers. */
-static bool is_clean(const char *value)
-{
-	for (; value != NULL && *value != '\0'; value++)
-		if ((unsigned char)*value < 0x20 || *value == 0x7f)
-			return false;
-	return true;
-}
-
-enum store_result delivery_deliver(const struct store_grant *grant,
-				   const struct delivery_options *options, int input,
-				   const struct log_sink *sink)
-{
-	static const struct delivery_options defaults;
-	struct delivery d = {.grant = grant,
-			     .options = options == NULL ? &defaults : options,
-			     .sink = sink,
-			     .file = -1};
-	if (!is_clean(d.options->return_path) || !is_clean(d.options->delivered_to))
-		return report_failure(grant, sink, "an address has a control octet", 0);
-	int maildir;
-	enum store_result result = prepare(grant, sink, &maildir);
-	if (result != STORE_OK)
-		return result;
-
-	d.tmp = folder_open(maildir, FOLDER_TMP);
-	d.new = folder_open(maildir, FOLDER_NEW);
-	if (d.tmp < 0 || d.new < 0)
-		result = report_failure(grant, sink, "cannot open tmp/ or new/",
-					d.tmp < 0 ? d.tmp : d.new);
-	else
-		result = deliver(&d, input);
-	if (d.tmp >= 0)
-		close(d.tmp);
-	if (d.new >= 0)
-		close(d.new);
-	close(maildir);
-	return result;
+	if (!take_options(options, &all))
+		return POP3_MAILDIR_TEMPORARY;
+	int error = place_make(maildir, all.home, &descriptor, &problem);
+	if (error < 0)
+		return tell(&all, POP3_MAILDIR_TEMPORARY, problem, error);
+	close(descriptor);
+	return POP3_MAILDIR_OK;
 }

@@ -36,10 +36,4 @@ struct store_grant {
  */
 enum store_result grant_open(const struct store_grant *, const struct log_sink *, int *descriptor);
 
-/*
- * The same, but a maildrop that is missing is made: an empty directory of mode 0700, synced into
- * the folder that holds it. Home must exist. STORE_OK comes with a descriptor.
- */
-enum store_result grant_make(const struct store_grant *, const struct log_sink *, int *descriptor);
-
 #endif

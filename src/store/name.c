@@ -170,18 +170,3 @@ int name_compare(const char *a, size_t a_length, const char *b, size_t b_length)
 		return order;
 	return a_length < b_length ? -1 : 1;
 }
-
-void name_escape_host(const char *host, char escaped[NAME_HOST_MAX + 1])
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789.-_";
-	size_t length = 0;
-	for (const char *c = host; *c != '\0' && length + 4 <= NAME_HOST_MAX; c++) {
-		if (strchr(plain, *c) != NULL)
-			escaped[length++] = *c;
-		else
-			length += (size_t)snprintf(escaped + length, 5, "\\%03o",
-						   (unsigned)(unsigned char)*c);
-	}
-	escaped[length] = '\0';
-}

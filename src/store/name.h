@@ -76,12 +76,4 @@ int name_time_compare(const struct name_time *, const struct name_time *);
 /* Octet by octet as unsigned numbers; of two that begin alike the shorter comes first. */
 int name_compare(const char *a, size_t a_length, const char *b, size_t b_length);
 
-/* The most octets of a host in a file name, escapes included. */
-#define NAME_HOST_MAX 64
-/*
- * A host's name as a part of file names: letters, digits, '.', '-' and '_' stay, all else becomes
- * "\ooo" in octal; cut at NAME_HOST_MAX octets.
- */
-void name_escape_host(const char *host, char escaped[NAME_HOST_MAX + 1]);
-
 #endif

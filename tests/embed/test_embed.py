@@ -14,35 +14,17 @@ import time
 import unittest
 
 from support.case import TestCase
+from support.installed import (C_COMPILERS, Tree, files_below, functions_declared,
+                               functions_exported, make)
 from support.server import ROOT
 from support.wire import GUARD, Client
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
-WARNINGS = ("-Wall", "-Wextra", "-Werror")
-C_COMPILERS = ("gcc", "clang")
-CXX_COMPILERS = ("g++", "clang++")
 
 # What the program of README.md holds, as sent.
 MAIL = [b"Subject: Welcome\r\n\r\nThree messages are here for you.\r\n",
         b"Subject: A dot\r\n\r\n.\r\nThat line was not the end.\r\n",
         b"Subject: Nothing else\r\n\r\n"]
-
-
-def make(*arguments):
-    """make in the project; it is no child of a make that may be running these tests."""
-    environment = {name: value for name, value in os.environ.items()
-                   if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "DESTDIR", "PREFIX")}
-    done = subprocess.run(["make", "-s", "-C", ROOT, "BUILD=" + BUILD, *arguments],
-                          env=environment, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise AssertionError(f"make {' '.join(arguments)}:\n{done.stdout}{done.stderr}")
-
-
-def files_below(folder):
-    """Paths of all that is no directory, relative to folder."""
-    return sorted(os.path.relpath(os.path.join(path, name), folder)
-                  for path, _, names in os.walk(folder) for name in names)
 
 
 def readme_programs():
@@ -61,36 +43,14 @@ def readme_programs():
     return whole, changed[:first] + changes + changed[first:]
 
 
-class Tree:
-    """An installation with DESTDIR, and compilers that know of it by pkg-config alone."""
-
-    def __init__(self, folder, prefix="/usr"):
-        self.folder = folder
-        self.root = folder + prefix
-        self.library_path = os.path.join(self.root, "lib")
-
-    def pkg_config(self, *arguments):
-        environment = dict(os.environ, PKG_CONFIG_SYSROOT_DIR=self.folder,
-                           PKG_CONFIG_PATH=os.path.join(self.library_path, "pkgconfig"))
-        return subprocess.run(["pkg-config", *arguments, "pop3-emitter"], env=environment,
-                              capture_output=True, text=True, check=True).stdout.split()
-
-    def compile(self, compiler, source, program, *flags, static=False):
-        words = self.pkg_config("--cflags", "--libs", *(["--static"] if static else []))
-        done = subprocess.run([compiler, *WARNINGS, *flags, source, "-o", program, *words],
-                              capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise AssertionError(f"{compiler} {source}:\n{done.stderr}")
-        return program
-
-
 class Program:
     """A compiled program, run against the installed library, its addresses read from stdout."""
 
     def __init__(self, tree, command, addresses=1, stdin=subprocess.DEVNULL):
         self.log = tempfile.TemporaryFile()
+        # Unbuffered: select(2) does not see a line that has been read with the one before.
         self.process = subprocess.Popen(
-            command, stdin=stdin, stdout=subprocess.PIPE, stderr=self.log,
+            command, stdin=stdin, stdout=subprocess.PIPE, stderr=self.log, bufsize=0,
             env=dict(os.environ, LD_LIBRARY_PATH=tree.library_path))
         self.addresses = [self.read_address() for _ in range(addresses)]
         self.address = self.addresses[0]
@@ -330,21 +290,8 @@ class EmbedTest(TestCase):
     # -- the installation
 
     def test_header_compiles_alone_as_c_and_as_cplusplus(self):
-        folder = self.temporary()
-        for compiler in C_COMPILERS + CXX_COMPILERS:
-            plusplus = compiler in CXX_COMPILERS
-            source = os.path.join(folder, "alone.cc" if plusplus else "alone.c")
-            with open(source, "w", encoding="utf-8") as file:
-                file.write("#include <pop3_emitter.h>\n"
-                           "int main(void) { return pop3_reason_name(POP3_REASON_QUIT) == 0; }\n")
-            for standard in ("c++11", "c++20") if plusplus else ("c99", "c17"):
-                with self.subTest(compiler=compiler, standard=standard):
-                    program = os.path.join(folder, "alone")
-                    self.tree.compile(compiler, source, program, "-std=" + standard, "-Wpedantic")
-                    done = subprocess.run([program], check=False, env=dict(
-                        os.environ, LD_LIBRARY_PATH=self.tree.library_path))
-                    self.assertEqual(done.returncode, 0)
-                    self.count()
+        self.count(self.tree.run_alone(self.temporary(), "pop3_emitter.h",
+                                       "pop3_reason_name(POP3_REASON_QUIT) == 0"))
 
     def test_library_needs_gnutls_and_what_gnutls_needs_only(self):
         def needed(library):
@@ -360,16 +307,17 @@ class EmbedTest(TestCase):
         self.count(len(ours))
 
     def test_library_exports_the_functions_of_the_header_and_nothing_else(self):
-        library = os.path.join(self.tree.library_path, "libpop3emitter.so")
-        text = subprocess.run(["nm", "-D", "--defined-only", library], capture_output=True,
-                              text=True, check=True).stdout
-        exported = {line.split()[2].split("@")[0] for line in text.splitlines()
-                    if line.split()[1] in "TDBRW"}
-        with open(os.path.join(self.tree.root, "include/pop3_emitter.h"), encoding="utf-8") as file:
-            code = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.S)
-        declared = set(re.findall(r"^[a-z][^;{}=]*?\b(pop3_\w+)\(", code, re.M))
+        exported = functions_exported(os.path.join(self.tree.library_path, "libpop3emitter.so"))
+        declared = functions_declared(os.path.join(self.tree.root, "include/pop3_emitter.h"))
         self.assertEqual(exported, declared)
         self.count(len(exported))
+
+    def assert_recipes(self, folder, prefix):
+        self.assertEqual(files_below(folder), files_below(os.path.join(ROOT, "etc/recipes")))
+        for name in ("postfix-master.cf", "opensmtpd-smtpd.conf"):
+            with open(folder + name, encoding="utf-8") as file:
+                self.assertIn(f"{prefix}/bin/pop3-emitter deliver ", file.read())
+        self.assertTrue(os.access(folder + "pop3-users", os.X_OK))
 
     def test_uninstall_removes_exactly_what_install_put_there(self):
         for prefix in ("/usr", "/opt/mail"):
@@ -382,16 +330,22 @@ class EmbedTest(TestCase):
             installed = files_below(folder + prefix)
             for name in ("bin/pop3-emitter", "include/pop3_emitter.h", "lib/libpop3emitter.a",
                          "lib/libpop3emitter.so", "lib/libpop3emitter.so.0",
-                         "lib/libpop3emitter.so.0.1.0", "lib/pkgconfig/pop3-emitter.pc"):
+                         "lib/libpop3emitter.so.0.1.0", "lib/pkgconfig/pop3-emitter.pc",
+                         "include/pop3_maildir.h", "lib/libpop3maildir.a",
+                         "lib/libpop3maildir.so", "lib/libpop3maildir.so.0",
+                         "lib/libpop3maildir.so.0.1.0", "lib/pkgconfig/pop3-maildir.pc"):
                 self.assertIn(name, installed)
             for page in files_below(os.path.join(ROOT, "etc/man")):
                 self.assertIn(f"share/man/man{page[-1]}/{page}", installed)
-            with open(os.path.join(folder + prefix, "lib/pkgconfig/pop3-emitter.pc"),
-                      encoding="utf-8") as file:
-                self.assertEqual(file.readline(), f"prefix={prefix}\n")
+            for name in ("pop3-emitter.pc", "pop3-maildir.pc"):
+                with open(os.path.join(folder + prefix, "lib/pkgconfig", name),
+                          encoding="utf-8") as file:
+                    self.assertEqual(file.readline(), f"prefix={prefix}\n")
             with open(os.path.join(folder + prefix, "lib/systemd/system/pop3-emitter.service"),
                       encoding="utf-8") as file:
                 self.assertIn(f"\nExecStart={prefix}/bin/pop3-emitter serve ", file.read())
+            self.assert_recipes(folder + prefix + "/share/doc/pop3-emitter/recipes/", prefix)
+            self.assertIn("share/doc/pop3-emitter/fail2ban/pop3-emitter.conf", installed)
             make("uninstall", "DESTDIR=" + folder, "PREFIX=" + prefix)
             self.assertEqual(files_below(folder), [os.path.relpath(foreign, folder)])
             self.count(len(installed))

@@ -55,6 +55,7 @@ static void check_text(const struct option_row *row, const char *text)
 	EXPECT(text != NULL || row->standard == NULL);
 	EXPECT(text == NULL || (*text != '\0' && is_clean(text)));
 	EXPECT(text == NULL || row->type != OPTION_WORD || strchr(text, ' ') == NULL);
+	EXPECT(text == NULL || row->type != OPTION_MARKS || strpbrk(text, " @a0Z") == NULL);
 }
 
 static void check_list(const struct option_list *list)
@@ -77,7 +78,7 @@ static void check_value(const struct options *options, const struct option_row *
 		EXPECT(number < word_count(row->choices));
 	if (row->type == OPTION_BOOLEAN)
 		EXPECT(*(const unsigned char *)member <= 1);
-	if (row->type == OPTION_WORD || row->type == OPTION_PATH)
+	if (row->type == OPTION_WORD || row->type == OPTION_MARKS || row->type == OPTION_PATH)
 		check_text(row, *(char *const *)(const void *)member);
 	if (row->type == OPTION_ADDRESS)
 		check_list((const void *)member);

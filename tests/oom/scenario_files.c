@@ -13,7 +13,7 @@
 #include "daemon/options.h"
 #include "oom/files.h"
 #include "oom/oom.h"
-#include "store/delivery.h"
+#include "pop3_maildir.h"
 
 static bool is_done_or_no_memory(int result)
 {
@@ -77,7 +77,7 @@ static void judge_edits(bool whole)
 
 static const char mail[] = "Subject: Delivered\n\nText\n";
 static int loaded;
-static enum store_result delivered;
+static enum pop3_maildir_result delivered;
 
 static void prepare_delivery(void)
 {
@@ -89,42 +89,33 @@ static void prepare_delivery(void)
 	files_write("mail", mail, sizeof mail - 1);
 }
 
-static void log_nothing(const struct pop3_record *record, void *data)
-{
-	(void)record;
-	(void)data;
-}
-
 static void run_delivery(void)
 {
-	static const struct log_sink sink = {.write = log_nothing};
 	static struct maildrop_path place;
-	const struct delivery_options options = {0};
 	struct passwd_error error = {0};
 	struct passwd *passwd;
 	char path[FILES_PATH];
 
-	delivered = STORE_TEMPORARY;
+	delivered = POP3_MAILDIR_TEMPORARY;
 	loaded = passwd_load(files_path(path, "passwd"), &error, &passwd);
 	if (loaded < 0)
 		return;
 	const struct passwd_entry *entry = passwd_lookup(passwd, "alice", false);
 	CHECK(entry != NULL && maildrop_path_find(entry, NULL, getuid(), &place) == NULL);
 	passwd_unref(passwd);
-	const struct store_grant grant = {
-		.user = "alice", .maildrop = place.maildrop, .home = place.home};
+	const struct pop3_maildir_options options = {.size = sizeof options, .home = place.home};
 	int input = open(files_path(path, "mail"), O_RDONLY | O_CLOEXEC);
-	delivered = delivery_deliver(&grant, &options, input, &sink);
+	delivered = pop3_maildir_deliver_from(place.maildrop, &options, input);
 	close(input);
 }
 
 static void judge_delivery(bool whole)
 {
 	CHECK(is_done_or_no_memory(loaded));
-	CHECK(delivered == STORE_OK || delivered == STORE_TEMPORARY);
-	CHECK(!whole || delivered == STORE_OK);
+	CHECK(delivered == POP3_MAILDIR_OK || delivered == POP3_MAILDIR_TEMPORARY);
+	CHECK(!whole || delivered == POP3_MAILDIR_OK);
 	int count = files_count("home/Maildir/new");
-	CHECK(delivered == STORE_OK ? count == 1 : count <= 0);
+	CHECK(delivered == POP3_MAILDIR_OK ? count == 1 : count <= 0);
 	CHECK(files_count("home/Maildir/tmp") <= 0);
 }
 

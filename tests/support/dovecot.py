@@ -4,20 +4,10 @@ mail is folder/mail/<name>/Maildir of each name, read as an unprivileged user.""
 import grp
 import os
 import shutil
-import socket
-import time
 
-from support.process import ServerError, ServerProcess
+from support.process import ServerProcess, free_port
 
 PASSWORD = "secret"
-START_SECONDS = 20
-
-
-def free_port():
-    """For Dovecot, which cannot choose one itself."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 DOVECOT_CONFIG = """\
@@ -116,13 +106,4 @@ class Dovecot(ServerProcess):
         return [self.installed(), "-F", "-c", self.config]
 
     def wait_ready(self):
-        """It prints nothing: until the port greets."""
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), 5) as peer:
-                    if peer.recv(512).startswith(b"+OK"):
-                        return
-            except OSError:
-                time.sleep(0.02)
-        raise ServerError(f"dovecot did not start\n{self.tail()}")
+        self.wait_greeting(b"+OK")

@@ -4,9 +4,11 @@ their children."""
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import time
 
+START_SECONDS = 20
 STOP_SECONDS = 15
 
 
@@ -41,6 +43,13 @@ def descendants(root):
             found[pid] = table[pid][1]
             todo += [child for child, (parent, _) in table.items() if parent == pid]
     return found
+
+
+def free_port():
+    """For a server that cannot choose one itself."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 @contextlib.contextmanager
@@ -90,6 +99,18 @@ class ServerProcess:
         if not line.startswith("listening pop3 127.0.0.1:"):
             raise ServerError(f"{self.name} did not start: {line.strip()!r}\n{self.tail()}")
         self.port = int(line.rpartition(":")[2])
+
+    def wait_greeting(self, greeting):
+        """For one that prints nothing: until its port greets."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), 5) as peer:
+                    if peer.recv(512).startswith(greeting):
+                        return
+            except OSError:
+                time.sleep(0.02)
+        raise ServerError(f"{self.name} did not start\n{self.tail()}")
 
     def start(self):
         self.prepare()

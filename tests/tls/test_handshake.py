@@ -70,7 +70,7 @@ class Handshake(TlsCase):
         self.count(REFUSED)
 
     def test_handshakes_that_never_end_are_ended_and_others_are_served(self):
-        server = self.tls_server("--handshake-timeout", "2")
+        server = self.tls_server("--handshake-timeout", "4")
         hello = hello_of("-tls1_3")
         halves = []
         for i in range(HALF):
@@ -85,7 +85,7 @@ class Handshake(TlsCase):
         begun = time.monotonic()
         with self.subTest("a good client"):
             self.tls_client(server, "implicit", login="alice").quit()
-            self.assertLess(time.monotonic() - begun, 1)
+            self.assertLess(time.monotonic() - begun, 3)
         for sock in halves:
             try:
                 while sock.recv(65536):
@@ -93,7 +93,7 @@ class Handshake(TlsCase):
             except ConnectionResetError:
                 pass
             sock.close()
-        self.assertLess(time.monotonic() - begun, 10)
+        self.assertLess(time.monotonic() - begun, 20)
         self.wait_until(lambda: server.log_text().count("the TLS handshake took too long") == HALF,
                         lambda: server.log_text()[-2000:])
         self.count(HALF)

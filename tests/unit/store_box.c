@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #define MAILDIR "home/Maildir"
+/* A tmpfs, where there is one. */
+#define MEMORY "/dev/shm"
 /* Anybody but root. */
 #define NOBODY 65534
 
@@ -23,9 +25,8 @@ static void take_line(const struct pop3_record *record, void *data)
 	snprintf(box->log + length, sizeof box->log - length, "%s\n", line);
 }
 
-void box_init(struct box *box)
+static void init_in(struct box *box, const char *folder)
 {
-	const char *folder = getenv("TMPDIR");
 	memset(box, 0, sizeof *box);
 	snprintf(box->root, sizeof box->root, "%s/store.XXXXXX", folder == NULL ? "/tmp" : folder);
 	box->before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -37,6 +38,16 @@ void box_init(struct box *box)
 	box->grant = (struct store_grant){
 		.session = 7, .user = "alice", .maildrop = MAILDIR, .home = "home"};
 	box->sink = (struct log_sink){.write = take_line, .data = box};
+}
+
+void box_init(struct box *box)
+{
+	init_in(box, getenv("TMPDIR"));
+}
+
+void box_init_in_memory(struct box *box)
+{
+	init_in(box, access(MEMORY, W_OK) == 0 ? MEMORY : getenv("TMPDIR"));
 }
 
 static int remove_one(const char *path, const struct stat *status, int type, struct FTW *ftw)

@@ -18,6 +18,9 @@ struct box {
 
 /* home/Maildir with new/, cur/ and tmp/; the paths of the grant are relative. */
 void box_init(struct box *);
+/* The same on a file system in memory, if there is one: where syncing would take most of the time.
+ */
+void box_init_in_memory(struct box *);
 /* Remove all; fails if a log line is left that nobody expected. */
 void box_fini(struct box *);
 

@@ -97,7 +97,8 @@ static void user_names_are_case_sensitive_and_whole_first(void)
 	CU_ASSERT_PTR_NULL(find(p, "alice@b.example"));
 	CU_ASSERT_STRING_EQUAL(passwd_lookup(p, "alice@a.example", true)->secret, "2");
 	CU_ASSERT_STRING_EQUAL(passwd_lookup(p, "alice@b.example", true)->secret, "1");
-	CU_ASSERT_STRING_EQUAL(passwd_lookup(p, "alice@b@c", true)->secret, "1");
+	CU_ASSERT_PTR_NULL(passwd_lookup(p, "alice@b@c", true));
+	CU_ASSERT_STRING_EQUAL(passwd_lookup(p, "alice@a.example@c", true)->secret, "2");
 	CU_ASSERT_PTR_NULL(passwd_lookup(p, "@a.example", true));
 	CU_ASSERT_PTR_NULL(passwd_lookup(p, "bob@a.example", true));
 	CU_ASSERT_PTR_NULL(passwd_lookup(p, "bob", true));

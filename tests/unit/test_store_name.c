@@ -174,20 +174,6 @@ static void delivery_time_is_read_from_the_name(void)
 	test_count(sizeof cases / sizeof *cases);
 }
 
-static void host_is_escaped_in_names(void)
-{
-	char escaped[NAME_HOST_MAX + 1];
-	name_escape_host("mail-1.example_x.org", escaped);
-	CU_ASSERT_STRING_EQUAL(escaped, "mail-1.example_x.org");
-	name_escape_host("a/b:c,d\xe9", escaped);
-	CU_ASSERT_STRING_EQUAL(escaped, "a\\057b\\072c\\054d\\351");
-	char slashes[100];
-	memset(slashes, '/', sizeof slashes - 1);
-	slashes[sizeof slashes - 1] = '\0';
-	name_escape_host(slashes, escaped);
-	CU_ASSERT_EQUAL(strlen(escaped), 64);
-}
-
 static const struct test tests[] = {
 	TEST(base_name_ends_at_the_info_separator),
 	TEST(unique_id_is_the_base_name_if_it_can_be),
@@ -198,7 +184,6 @@ static const struct test tests[] = {
 	TEST(size_hints_are_parsed_strictly),
 	TEST(hints_are_believed_only_of_a_file_they_can_be_of),
 	TEST(delivery_time_is_read_from_the_name),
-	TEST(host_is_escaped_in_names),
 	TEST_END,
 };
 const struct test_suite suite_store_name = {"store_name", tests};

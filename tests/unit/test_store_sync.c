@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "store/delivery.h"
+#include "pop3_maildir.h"
 #include "unit/store_box.h"
 
 /* What was synced, as "file " or the last name of the folder, and how much was in new/ then. */
@@ -94,15 +94,23 @@ static void messages_of_a_folder_that_cannot_be_synced_are_not_gone(void)
 
 /* ---- Delivery ---- */
 
-static enum store_result deliver(struct box *box)
+static const char *problem; /* what the last delivery said, or "" */
+
+static void take_failure(const struct pop3_maildir_failure *failure, void *data)
 {
-	int ends[2];
-	CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
-	CU_ASSERT_EQUAL(write(ends[1], "text\n", 5), 5);
-	close(ends[1]);
-	enum store_result result = delivery_deliver(&box->grant, NULL, ends[0], &box->sink);
+	(void)data;
+	CU_ASSERT_EQUAL(failure->error, EIO);
+	problem = failure->text;
+}
+
+static enum pop3_maildir_result deliver(void)
+{
+	const struct pop3_maildir_options options = {.size = sizeof options,
+						     .failed = take_failure};
+	problem = "";
+	enum pop3_maildir_result result =
+		pop3_maildir_deliver("home/Maildir", &options, "text\n", 5);
 	watching = false;
-	close(ends[0]);
 	return result;
 }
 
@@ -111,7 +119,7 @@ static void message_is_synced_before_it_is_in_new_and_new_after_it(void)
 	struct box box;
 	box_init(&box);
 	watch(false, false);
-	CU_ASSERT_EQUAL(deliver(&box), STORE_OK);
+	CU_ASSERT_EQUAL(deliver(), POP3_MAILDIR_OK);
 	CU_ASSERT_STRING_EQUAL(synced, "file:0 new:1 ");
 	box_fini(&box);
 }
@@ -121,8 +129,8 @@ static void message_that_cannot_be_synced_is_not_delivered(void)
 	struct box box;
 	box_init(&box);
 	watch(true, false);
-	CU_ASSERT_EQUAL(deliver(&box), STORE_TEMPORARY);
-	box_expect_log(&box, "cannot deliver the message");
+	CU_ASSERT_EQUAL(deliver(), POP3_MAILDIR_TEMPORARY);
+	CU_ASSERT_STRING_EQUAL(problem, "cannot deliver the message");
 	CU_ASSERT_EQUAL(box_count("new"), 0);
 	CU_ASSERT_EQUAL(box_count("tmp"), 0);
 	box_fini(&box);
@@ -133,8 +141,8 @@ static void delivery_into_a_folder_that_cannot_be_synced_is_temporary(void)
 	struct box box;
 	box_init(&box);
 	watch(false, true);
-	CU_ASSERT_EQUAL(deliver(&box), STORE_TEMPORARY);
-	box_expect_log(&box, "cannot sync new/ after a delivery");
+	CU_ASSERT_EQUAL(deliver(), POP3_MAILDIR_TEMPORARY);
+	CU_ASSERT_STRING_EQUAL(problem, "cannot sync new/ after a delivery");
 	CU_ASSERT_EQUAL(box_count("new"), 1);
 	CU_ASSERT_EQUAL(box_count("tmp"), 0);
 	box_fini(&box);
