@@ -73,7 +73,8 @@ static int make_probe(const struct maildir *maildir)
 	return probe;
 }
 
-static void take_moment(const struct maildir *maildir, struct timespec *moment)
+/* The file system's time. Where it cannot be asked: this machine's, `margin` seconds later. */
+static void take_time(const struct maildir *maildir, int margin, struct timespec *moment)
 {
 	struct stat status;
 	int probe = make_probe(maildir);
@@ -85,7 +86,17 @@ static void take_moment(const struct maildir *maildir, struct timespec *moment)
 		return;
 	}
 	clock_gettime(CLOCK_REALTIME, moment);
-	moment->tv_sec -= MARGIN;
+	moment->tv_sec += margin;
+}
+
+static void take_moment(const struct maildir *maildir, struct timespec *moment)
+{
+	take_time(maildir, -MARGIN, moment);
+}
+
+void change_limit(const struct maildir *maildir, struct timespec *limit)
+{
+	take_time(maildir, MARGIN, limit);
 }
 
 /* ---- Settled states ---- */

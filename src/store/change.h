@@ -37,6 +37,9 @@ int change_look(const struct maildir *, struct maildir_state *);
 int change_observe(const struct maildir *, bool wait, struct maildir_state *,
 		   struct timespec *moment);
 
+/* A moment by the file system's clock that nothing which was done until now comes after. */
+void change_limit(const struct maildir *, struct timespec *limit);
+
 bool change_is_before(const struct timespec *, const struct timespec *);
 bool change_same(const struct folder_state *, const struct folder_state *);
 /* Will every change that comes after `moment` show, whenever it comes? */

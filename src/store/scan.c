@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "store/octets.h"
+#include "store/remove.h"
 
 /*
  * So many known messages are looked at, whether they are still the files that they were: somebody
@@ -224,9 +225,25 @@ static bool is_still_known(const struct visitor *v, const struct folder_entry *e
 	return is_untouched(v->index, old, &status);
 }
 
+/* A file that an interrupted QUIT has left: it is listed when the folders are read again. */
+static void put_back(struct scan *s, const struct folder_entry *entry)
+{
+	int error = remove_undo(entry->descriptor, entry->name);
+	if (error < 0) {
+		skip(&s->stranded, entry, error);
+	} else {
+		skip(&s->restored, entry, 0);
+		s->vanished = true;
+	}
+}
+
 static int visit(void *state, const struct folder_entry *entry)
 {
 	struct visitor *v = state;
+	if (entry->name[0] == '.') {
+		put_back(v->scan, entry);
+		return 0;
+	}
 	size_t length = strlen(entry->name);
 	if (length > NAME_OCTETS_MAX) {
 		skip(&v->scan->odd, entry, 0);
@@ -276,6 +293,7 @@ static int read_folders(const struct maildir *maildir, const struct index *index
 	s->vanished = false;
 	s->odd.count = 0;
 	s->unreadable.count = 0;
+	s->stranded.count = 0;
 	for (enum folder f = FOLDER_NEW; f <= FOLDER_CUR; f++) {
 		if (is_unchanged(index, f, &s->state.folders[f])) {
 			mark_all_of(&s->known, f);
@@ -314,15 +332,36 @@ static bool all_known_found(const struct scan *s)
 	return s->known.list == NULL || s->known.found_count == maildrop_list_count(s->known.list);
 }
 
+/*
+ * A folder is settled at a moment if all in it was made before; what is known of a folder that is
+ * not read was made before its moment, too.
+ */
+static struct births births_of_moments(const struct timespec moments[2])
+{
+	bool ordered = change_is_before(&moments[FOLDER_NEW], &moments[FOLDER_CUR]);
+	return (struct births){.sure = moments[ordered ? FOLDER_NEW : FOLDER_CUR],
+			       .last = moments[ordered ? FOLDER_CUR : FOLDER_NEW]};
+}
+
+struct births scan_births_of_index(const struct index *index)
+{
+	return births_of_moments(index->moments);
+}
+
 int scan_folders(const struct maildir *maildir, const struct index *index, struct scan *s)
 {
 	*s = (struct scan){.quiet = false};
 	int error = known_init(&s->known, index->list);
 	for (int tries = 0; tries < CHANGE_TRIES && error == 0; tries++) {
 		error = read_once(maildir, index, tries > 0, s);
+		/* All readings count, or the last one alone. */
+		if (tries == 0 || s->quiet)
+			s->births = births_of_moments(s->moments);
 		if (!s->vanished && (s->quiet || all_known_found(s)))
 			break;
 	}
+	if (error == 0 && !s->quiet)
+		change_limit(maildir, &s->births.last);
 	return error;
 }
 
