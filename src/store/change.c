@@ -134,12 +134,18 @@ int change_observe(const struct maildir *maildir, bool wait, struct maildir_stat
 	}
 }
 
+bool change_is_quiet_in(enum folder folder, const struct maildir_state *before,
+			const struct timespec *moment, const struct maildir_state *after)
+{
+	return is_settled_for_now(&before->folders[folder], moment) &&
+	       change_same(&before->folders[folder], &after->folders[folder]);
+}
+
 bool change_is_quiet(const struct maildir_state *before, const struct timespec *moment,
 		     const struct maildir_state *after)
 {
-	return both_settled_for_now(before, moment) &&
-	       change_same(&before->folders[FOLDER_NEW], &after->folders[FOLDER_NEW]) &&
-	       change_same(&before->folders[FOLDER_CUR], &after->folders[FOLDER_CUR]);
+	return change_is_quiet_in(FOLDER_NEW, before, moment, after) &&
+	       change_is_quiet_in(FOLDER_CUR, before, moment, after);
 }
 
 int change_read_quietly(const struct maildir *maildir, folder_visit *visit, void *state,

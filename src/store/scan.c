@@ -1,5 +1,5 @@
 /*
- * See scan.h. Names are gathered as they come. If something is missing and the folders change
+ * See scan.h. Names are gathered as they come. If something may be missing and the folders change
  * meanwhile they are read again. In the end either a reading was quiet, and then it alone tells, or
  * none was: then whatever was known or seen in any of them counts.
  */
@@ -324,6 +324,7 @@ static int read_once(const struct maildir *maildir, const struct index *index, b
 	if (error < 0)
 		return error;
 	s->quiet = change_is_quiet(&s->state, &moment, &after);
+	s->quiet_cur = change_is_quiet_in(FOLDER_CUR, &s->state, &moment, &after);
 	return 0;
 }
 
@@ -333,14 +334,44 @@ static bool all_known_found(const struct scan *s)
 }
 
 /*
- * A folder is settled at a moment if all in it was made before; what is known of a folder that is
- * not read was made before its moment, too.
+ * Has the last reading seen all that was there? What comes into new/ or goes from it hides no other
+ * name. But what is renamed in cur/ while its names are read may be given under neither name, and
+ * so may what goes from cur/ to new/.
  */
+static bool has_seen_all(const struct scan *s)
+{
+	return !s->vanished && (s->quiet || (s->quiet_cur && all_known_found(s)));
+}
+
 static struct births births_of_moments(const struct timespec moments[2])
 {
 	bool ordered = change_is_before(&moments[FOLDER_NEW], &moments[FOLDER_CUR]);
 	return (struct births){.sure = moments[ordered ? FOLDER_NEW : FOLDER_CUR],
 			       .last = moments[ordered ? FOLDER_CUR : FOLDER_NEW]};
+}
+
+static void take_earlier(struct timespec moments[2], const struct timespec others[2])
+{
+	for (enum folder f = FOLDER_NEW; f <= FOLDER_CUR; f++)
+		if (change_is_before(&others[f], &moments[f]))
+			moments[f] = others[f];
+}
+
+/*
+ * All in a folder that has settled at a moment was made before it. If no reading was quiet, what
+ * was seen in the first one may have been replaced before the last; and a known message that was
+ * not found may have been replaced at any time since the index was made.
+ */
+static void judge_moments(const struct maildir *maildir, const struct index *index,
+			  const struct timespec first[2], struct scan *s)
+{
+	if (!s->quiet)
+		take_earlier(s->moments, first);
+	if (!s->quiet && !all_known_found(s))
+		take_earlier(s->moments, index->moments);
+	s->births = births_of_moments(s->moments);
+	if (!s->quiet)
+		change_limit(maildir, &s->births.last);
 }
 
 struct births scan_births_of_index(const struct index *index)
@@ -350,18 +381,18 @@ struct births scan_births_of_index(const struct index *index)
 
 int scan_folders(const struct maildir *maildir, const struct index *index, struct scan *s)
 {
+	struct timespec first[2] = {0};
 	*s = (struct scan){.quiet = false};
 	int error = known_init(&s->known, index->list);
 	for (int tries = 0; tries < CHANGE_TRIES && error == 0; tries++) {
 		error = read_once(maildir, index, tries > 0, s);
-		/* All readings count, or the last one alone. */
-		if (tries == 0 || s->quiet)
-			s->births = births_of_moments(s->moments);
-		if (!s->vanished && (s->quiet || all_known_found(s)))
+		if (tries == 0)
+			memcpy(first, s->moments, sizeof first);
+		if (has_seen_all(s))
 			break;
 	}
-	if (error == 0 && !s->quiet)
-		change_limit(maildir, &s->births.last);
+	if (error == 0)
+		judge_moments(maildir, index, first, s);
 	return error;
 }
 

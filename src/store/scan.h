@@ -48,10 +48,11 @@ struct scan {
 	size_t text_capacity;
 	uint8_t reading;            /* how often the folders were read */
 	struct maildir_state state; /* from before the last reading */
-	struct timespec moments[2]; /* of the last reading of each folder */
+	struct timespec moments[2]; /* by folder: what is older is as it was found */
 	size_t looks;               /* at known messages */
-	bool quiet;    /* nothing changed during the last reading: what it did not find is gone */
-	bool vanished; /* a new name's file was gone when it was looked at */
+	bool quiet;     /* nothing changed during the last reading: what it did not find is gone */
+	bool quiet_cur; /* nothing in cur/ */
+	bool vanished;  /* a new name's file was gone when it was looked at */
 	struct births births; /* of what was found */
 	struct skipped odd;
 	struct skipped unreadable;

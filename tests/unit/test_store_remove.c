@@ -1,12 +1,6 @@
-/*
- * Deleting while another program does things between any two steps of it. This program's own
- * renameat2(2), unlinkat(2), fstatat(2) and statx(2) let a test do something first, fail, or tell
- * another inode, since whether inodes are used again depends on the file system.
- */
-#include <dlfcn.h>
+/* Deleting while another program does things between any two steps of it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,95 +9,9 @@
 
 #include "store/remove.h"
 #include "unit/store_box.h"
+#include "unit/store_hooks.h"
 
 #define ASIDE(name) FOLDER_ASIDE name
-/* All the names of the message that the tests delete have this in them. */
-#define MARKED "1.M1.x"
-
-/* What is done before the next calls on the marked message, one each. */
-static void (*interference[4])(void);
-/* Errors of the next calls, 0 = none. */
-static int rename_errors[8], unlink_error;
-/* The second inode is told to be the first. */
-static ino_t told_inode, real_inode;
-
-static void interfere(const char *name)
-{
-	if (strstr(name, MARKED) == NULL || interference[0] == NULL)
-		return;
-	void (*deed)(void) = interference[0];
-	memmove(interference, interference + 1, sizeof interference - sizeof *interference);
-	interference[3] = NULL;
-	void (*rest[4])(void);
-	memcpy(rest, interference, sizeof rest);
-	memset(interference, 0, sizeof interference);
-	deed();
-	memcpy(interference, rest, sizeof rest);
-}
-
-static void *next_of(const char *name)
-{
-	void *function = dlsym(RTLD_NEXT, name);
-	if (function == NULL)
-		abort();
-	return function;
-}
-
-/* These take the places of the C library's. */
-int renameat2(int from, const char *name, int to, const char *new_name, unsigned flags)
-{
-	static int (*next)(int, const char *, int, const char *, unsigned);
-	if (next == NULL)
-		*(void **)&next = next_of("renameat2");
-	if (strstr(name, MARKED) != NULL) {
-		int error = rename_errors[0];
-		memmove(rename_errors, rename_errors + 1,
-			sizeof rename_errors - sizeof *rename_errors);
-		interfere(name);
-		if (error != 0) {
-			errno = error;
-			return -1;
-		}
-	}
-	return next(from, name, to, new_name, flags);
-}
-
-int unlinkat(int folder, const char *name, int flags)
-{
-	static int (*next)(int, const char *, int);
-	if (next == NULL)
-		*(void **)&next = next_of("unlinkat");
-	interfere(name);
-	if (unlink_error != 0 && strstr(name, MARKED) != NULL) {
-		errno = unlink_error;
-		unlink_error = 0;
-		return -1;
-	}
-	return next(folder, name, flags);
-}
-
-int fstatat(int folder, const char *restrict name, struct stat *restrict status, int flags)
-{
-	static int (*next)(int, const char *, struct stat *, int);
-	if (next == NULL)
-		*(void **)&next = next_of("fstatat");
-	int result = next(folder, name, status, flags);
-	if (result == 0 && real_inode != 0 && status->st_ino == real_inode)
-		status->st_ino = told_inode;
-	return result;
-}
-
-int statx(int folder, const char *restrict name, int flags, unsigned mask,
-	  struct statx *restrict status)
-{
-	static int (*next)(int, const char *, int, unsigned, struct statx *);
-	if (next == NULL)
-		*(void **)&next = next_of("statx");
-	int result = next(folder, name, flags, mask, status);
-	if (result == 0 && real_inode != 0 && status->stx_ino == real_inode)
-		status->stx_ino = told_inode;
-	return result;
-}
 
 /* ---- What the tests say ---- */
 
@@ -119,13 +27,7 @@ static struct maildrop *begin(struct box *box)
 
 static void end(struct box *box, struct maildrop *m)
 {
-	CU_ASSERT_PTR_NULL(interference[0]);
-	CU_ASSERT_EQUAL(rename_errors[0], 0);
-	CU_ASSERT_EQUAL(unlink_error, 0);
-	memset(interference, 0, sizeof interference);
-	memset(rename_errors, 0, sizeof rename_errors);
-	unlink_error = 0;
-	real_inode = 0;
+	hooks_end();
 	maildrop_close(m);
 	box_fini(box);
 }
@@ -187,7 +89,7 @@ static void file_that_comes_between_the_look_and_the_deletion_stays(void)
 {
 	struct box box;
 	struct maildrop *m = begin(&box);
-	interference[0] = put_another_in_its_place;
+	hooks.deeds[0] = put_another_in_its_place;
 	commit(m, STORE_TEMPORARY);
 	expect_another_stays(&box);
 	end(&box, m);
@@ -197,8 +99,8 @@ static void two_files_that_come_one_after_the_other_stay(void)
 {
 	struct box box;
 	struct maildrop *m = begin(&box);
-	interference[0] = put_another_in_its_place;
-	interference[1] = put_a_third_in_its_place;
+	hooks.deeds[0] = put_another_in_its_place;
+	hooks.deeds[1] = put_a_third_in_its_place;
 	commit(m, STORE_TEMPORARY);
 	box_expect_log(&box, "another file has its place");
 	expect_file("new/" MARKED, "a third\n");
@@ -210,7 +112,7 @@ static void message_that_is_flagged_between_the_look_and_the_deletion_goes(void)
 {
 	struct box box;
 	struct maildrop *m = begin(&box);
-	interference[0] = set_its_flags;
+	hooks.deeds[0] = set_its_flags;
 	commit(m, STORE_OK);
 	CU_ASSERT_EQUAL(box_count("new") + box_count("cur"), 0);
 	end(&box, m);
@@ -220,24 +122,12 @@ static void message_that_vanishes_between_the_look_and_the_deletion_is_gone(void
 {
 	struct box box;
 	struct maildrop *m = begin(&box);
-	interference[0] = remove_it;
+	hooks.deeds[0] = remove_it;
 	commit(m, STORE_OK);
 	end(&box, m);
 }
 
 /* ---- Inodes that are used again ---- */
-
-/* Replace the message by one that will be told to have its inode. */
-static void replace_with_its_inode(const char *text)
-{
-	struct stat before, after;
-	CU_ASSERT_EQUAL(stat("home/Maildir/new/" MARKED, &before), 0);
-	box_put("tmp/other", text);
-	box_rename("tmp/other", "new/" MARKED);
-	CU_ASSERT_EQUAL(stat("home/Maildir/new/" MARKED, &after), 0);
-	told_inode = before.st_ino;
-	real_inode = after.st_ino;
-}
 
 static void file_with_the_inode_of_a_message_is_not_taken_for_it(void)
 {
@@ -248,7 +138,7 @@ static void file_with_the_inode_of_a_message_is_not_taken_for_it(void)
 	struct maildrop *m = box_open(&box);
 	usleep(20000);
 	/* The same length, so that only its age can tell. */
-	replace_with_its_inode("no more\n");
+	hooks_replace_with_inode("no more\n");
 	commit(m, STORE_TEMPORARY);
 	box_expect_log(&box, "another file has its place");
 	expect_file("new/" MARKED, "no more\n");
@@ -263,7 +153,7 @@ static void file_of_the_moment_of_the_login_is_judged_by_its_length(void)
 	for (int round = 0; round < ROUNDS; round++) {
 		struct box box;
 		struct maildrop *m = begin(&box);
-		replace_with_its_inode("another\n");
+		hooks_replace_with_inode("another\n");
 		commit(m, STORE_TEMPORARY);
 		expect_another_stays(&box);
 		end(&box, m);
@@ -312,15 +202,15 @@ static void message_is_deleted_where_no_second_name_can_be_had(void)
 	for (size_t i = 0; i < 2; i++) {
 		struct box box;
 		struct maildrop *m = begin(&box);
-		rename_errors[0] = errors[i];
+		hooks.rename_errors[0] = errors[i];
 		commit(m, STORE_OK);
 		CU_ASSERT_EQUAL(box_count("new"), 0);
 		end(&box, m);
 
 		/* Not without a look. */
 		m = begin(&box);
-		rename_errors[0] = errors[i];
-		interference[0] = put_another_in_its_place;
+		hooks.rename_errors[0] = errors[i];
+		hooks.deeds[0] = put_another_in_its_place;
 		commit(m, STORE_TEMPORARY);
 		expect_another_stays(&box);
 		end(&box, m);
@@ -347,14 +237,14 @@ static void file_systems_that_always_replace_will_do(void)
 	for (size_t i = 0; i < 2; i++) {
 		struct box box;
 		struct maildrop *m = begin(&box);
-		rename_errors[0] = errors[i];
+		hooks.rename_errors[0] = errors[i];
 		commit(m, STORE_OK);
 		CU_ASSERT_EQUAL(box_count("new"), 0);
 		end(&box, m);
 
 		m = begin(&box);
 		box_put("new/" ASIDE(MARKED), "stranded\n");
-		rename_errors[0] = errors[i];
+		hooks.rename_errors[0] = errors[i];
 		commit(m, STORE_TEMPORARY);
 		box_expect_log(&box, "text=\"the message is not deleted\" error=\"File exists\"");
 		expect_file("new/" MARKED, "one\n");
@@ -368,9 +258,9 @@ static void interrupted_calls_are_made_again(void)
 {
 	struct box box;
 	struct maildrop *m = begin(&box);
-	rename_errors[0] = EINTR;
-	rename_errors[1] = EINTR;
-	unlink_error = EINTR;
+	hooks.rename_errors[0] = EINTR;
+	hooks.rename_errors[1] = EINTR;
+	hooks.unlink_error = EINTR;
 	commit(m, STORE_OK);
 	CU_ASSERT_EQUAL(box_count("new"), 0);
 	end(&box, m);
@@ -380,7 +270,7 @@ static void message_that_cannot_be_deleted_has_its_name_again(void)
 {
 	struct box box;
 	struct maildrop *m = begin(&box);
-	unlink_error = EIO;
+	hooks.unlink_error = EIO;
 	commit(m, STORE_TEMPORARY);
 	box_expect_log(&box, "text=\"the message is not deleted\" error=\"Input/output error\"");
 	expect_file("new/" MARKED, "one\n");
@@ -392,8 +282,8 @@ static void file_that_cannot_be_put_back_is_there_at_the_next_login(void)
 {
 	struct box box;
 	struct maildrop *m = begin(&box);
-	interference[0] = put_another_in_its_place;
-	rename_errors[1] = EIO;
+	hooks.deeds[0] = put_another_in_its_place;
+	hooks.rename_errors[1] = EIO;
 	/* The message itself has gone when it was replaced. */
 	commit(m, STORE_OK);
 	box_expect_log(&box, "level=error event=store file=new/" MARKED
