@@ -1,8 +1,8 @@
 /*
- * What QUIT does to a maildrop (RFC 1939 section 6). Most messages are where they were: one stat
- * and one unlink each. The rest are looked for together in one reading of the folders, which are
- * read again until nothing of them is left and nothing has changed meanwhile. Only then is a
- * message gone.
+ * What QUIT does to a maildrop (RFC 1939 section 6). Most messages are where they were, and are
+ * deleted at once, each by what it is (remove.h). The rest are looked for together in one reading
+ * of the folders, which are read again until nothing of them is left and nothing has changed
+ * meanwhile. Only then is a message gone.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,6 +13,7 @@
 #include "store/change.h"
 #include "store/maildrop_private.h"
 #include "store/name.h"
+#include "store/remove.h"
 #include "store/renew.h"
 #include "store/report.h"
 
@@ -71,23 +72,20 @@ static void fail_message(struct commit *c, enum folder folder, const char *name,
 	complain(c, folder, name, text, error == -ESTALE ? 0 : error, 0);
 }
 
-/* Delete a name of a message. 0; -ENOENT: it is not there; -ESTALE: it is another file. */
-static int delete_name(struct commit *c, enum folder folder, int descriptor, const char *name,
-		       uint64_t identity, bool *more_names)
+/* Delete a name of a message. Returns as remove_name() does. */
+static int delete_name(struct commit *c, const struct folder_entry *place,
+		       const struct maildrop_entry *entry, struct removed *removed)
 {
-	struct stat status;
-	int error = folder_stat(descriptor, name, &status);
-	if (error < 0)
-		return error;
-	if (!S_ISREG(status.st_mode) || folder_identity(&c->maildrop->maildir, &status) != identity)
-		return -ESTALE;
-	error = folder_delete(descriptor, name);
-	if (error < 0)
-		return error;
-	c->touched[folder] = true;
-	c->deleted[folder]++;
-	*more_names = status.st_nlink > 1;
-	return 0;
+	const struct maildrop *m = c->maildrop;
+	const struct remove_wanted wanted = {
+		.identity = entry->identity, .length = entry->length, .births = &m->births};
+	int error = remove_name(&m->maildir, place->descriptor, place->name, &wanted, removed);
+	c->touched[place->folder] |= removed->touched;
+	c->deleted[place->folder] += error == 0;
+	if (removed->aside)
+		complain(c, place->folder, place->name, "a file is put aside until the next login",
+			 0, 0);
+	return error;
 }
 
 static void seek_later(struct commit *c, const struct maildrop_entry *entry, size_t index,
@@ -108,9 +106,12 @@ static void delete_message(struct commit *c, uint32_t msgno, size_t position)
 	struct maildrop_entry entry = maildrop_list_entry(c->maildrop->list, index);
 	maildrop_entry_name(&entry, name);
 	enum folder folder = place_of(&entry);
-	bool more_names = false;
-	int error = delete_name(c, folder, c->folders[folder], name, entry.identity, &more_names);
-	if (error == -ENOENT || error == -ESTALE || more_names)
+	const struct folder_entry place = {
+		.folder = folder, .descriptor = c->folders[folder], .name = name};
+	struct removed removed;
+	int error = delete_name(c, &place, &entry, &removed);
+	bool elsewhere = error == -ENOENT || (error == -ESTALE && !removed.reborn);
+	if (elsewhere || removed.more_names)
 		seek_later(c, &entry, index, position);
 	else if (error < 0)
 		fail_message(c, folder, name, error);
@@ -140,19 +141,18 @@ static struct sought *first_sought(const struct commit *c, const struct sought *
 /* This name has the base name of a message that is sought. */
 static void delete_found(struct commit *c, struct sought *s, const struct folder_entry *found)
 {
-	bool more_names = false;
-	int error = delete_name(c, found->folder, found->descriptor, found->name, s->entry.identity,
-				&more_names);
+	struct removed removed;
+	int error = delete_name(c, found, &s->entry, &removed);
 	if (error == -ENOENT)
 		return;
-	if (error == -ESTALE) {
+	if (error == -ESTALE && !removed.reborn) {
 		s->replaced = s->alone;
 	} else if (error < 0) {
 		s->fate = FATE_FAILED;
 		fail_message(c, found->folder, found->name, error);
 	} else {
 		c->sought_deleted++;
-		if (!more_names)
+		if (!removed.more_names)
 			s->fate = FATE_GONE;
 	}
 }

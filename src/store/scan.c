@@ -1,5 +1,5 @@
 /*
- * See scan.h. Names are gathered as they come. If something is missing and the folders change
+ * See scan.h. Names are gathered as they come. If something may be missing and the folders change
  * meanwhile they are read again. In the end either a reading was quiet, and then it alone tells, or
  * none was: then whatever was known or seen in any of them counts.
  */
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "store/octets.h"
+#include "store/remove.h"
 
 /*
  * So many known messages are looked at, whether they are still the files that they were: somebody
@@ -227,9 +228,25 @@ static bool is_still_known(const struct visitor *v, const struct folder_entry *e
 	return is_untouched(v->index, old, &status);
 }
 
+/* A file that an interrupted QUIT has left: it is listed when the folders are read again. */
+static void put_back(struct scan *s, const struct folder_entry *entry)
+{
+	int error = remove_undo(entry->descriptor, entry->name);
+	if (error < 0) {
+		skip(&s->stranded, entry, error);
+	} else {
+		skip(&s->restored, entry, 0);
+		s->vanished = true;
+	}
+}
+
 static int visit(void *state, const struct folder_entry *entry)
 {
 	struct visitor *v = state;
+	if (entry->name[0] == '.') {
+		put_back(v->scan, entry);
+		return 0;
+	}
 	size_t length = strlen(entry->name);
 	if (length > NAME_OCTETS_MAX) {
 		skip(&v->scan->odd, entry, 0);
@@ -279,6 +296,7 @@ static int read_folders(const struct maildir *maildir, const struct index *index
 	s->vanished = false;
 	s->odd.count = 0;
 	s->unreadable.count = 0;
+	s->stranded.count = 0;
 	for (enum folder f = FOLDER_NEW; f <= FOLDER_CUR; f++) {
 		if (is_unchanged(index, f, &s->state.folders[f])) {
 			mark_all_of(&s->known, f);
@@ -309,6 +327,7 @@ static int read_once(const struct maildir *maildir, const struct index *index, b
 	if (error < 0)
 		return error;
 	s->quiet = change_is_quiet(&s->state, &moment, &after);
+	s->quiet_cur = change_is_quiet_in(FOLDER_CUR, &s->state, &moment, &after);
 	return 0;
 }
 
@@ -317,15 +336,66 @@ static bool all_known_found(const struct scan *s)
 	return s->known.list == NULL || s->known.found_count == maildrop_list_count(s->known.list);
 }
 
+/*
+ * Has the last reading seen all that was there? What comes into new/ or goes from it hides no other
+ * name. But what is renamed in cur/ while its names are read may be given under neither name, and
+ * so may what goes from cur/ to new/.
+ */
+static bool has_seen_all(const struct scan *s)
+{
+	return !s->vanished && (s->quiet || (s->quiet_cur && all_known_found(s)));
+}
+
+static struct births births_of_moments(const struct timespec moments[2])
+{
+	bool ordered = change_is_before(&moments[FOLDER_NEW], &moments[FOLDER_CUR]);
+	return (struct births){.sure = moments[ordered ? FOLDER_NEW : FOLDER_CUR],
+			       .last = moments[ordered ? FOLDER_CUR : FOLDER_NEW]};
+}
+
+static void take_earlier(struct timespec moments[2], const struct timespec others[2])
+{
+	for (enum folder f = FOLDER_NEW; f <= FOLDER_CUR; f++)
+		if (change_is_before(&others[f], &moments[f]))
+			moments[f] = others[f];
+}
+
+/*
+ * All in a folder that has settled at a moment was made before it. If no reading was quiet, what
+ * was seen in the first one may have been replaced before the last; and a known message that was
+ * not found may have been replaced at any time since the index was made.
+ */
+static void judge_moments(const struct maildir *maildir, const struct index *index,
+			  const struct timespec first[2], struct scan *s)
+{
+	if (!s->quiet)
+		take_earlier(s->moments, first);
+	if (!s->quiet && !all_known_found(s))
+		take_earlier(s->moments, index->moments);
+	s->births = births_of_moments(s->moments);
+	if (!s->quiet)
+		change_limit(maildir, &s->births.last);
+}
+
+struct births scan_births_of_index(const struct index *index)
+{
+	return births_of_moments(index->moments);
+}
+
 int scan_folders(const struct maildir *maildir, const struct index *index, struct scan *s)
 {
+	struct timespec first[2] = {0};
 	*s = (struct scan){.quiet = false};
 	int error = known_init(&s->known, index->list);
 	for (int tries = 0; tries < CHANGE_TRIES && error == 0; tries++) {
 		error = read_once(maildir, index, tries > 0, s);
-		if (!s->vanished && (s->quiet || all_known_found(s)))
+		if (tries == 0)
+			memcpy(first, s->moments, sizeof first);
+		if (has_seen_all(s))
 			break;
 	}
+	if (error == 0)
+		judge_moments(maildir, index, first, s);
 	return error;
 }
 

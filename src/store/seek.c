@@ -1,4 +1,8 @@
-/* See seek.h. */
+/*
+ * See seek.h. A file that only has the message's base name is kept open meanwhile, for the case
+ * that the very file is nowhere: to take it at once would show one message in place of another that
+ * has just been renamed.
+ */
 #include "store/seek.h"
 
 #include <errno.h>
@@ -13,23 +17,32 @@ struct seek {
 	const struct maildir *maildir;
 	const struct maildrop_entry *entry;
 	bool exact;
-	int descriptor;
-	struct stat *status;
+	int descriptor; /* of the very file, else -1 */
+	int other;      /* of another one with its base name, else -1 */
+	struct stat status;
+	struct stat other_status;
 };
 
-/* 1: it is the message's file, opened. 0: there is none or it is another one. */
+/* 1: it is the very file, opened. 0: there is none or it is another one. */
 static int try_name(struct seek *s, int directory, const char *name)
 {
+	struct stat status;
 	int descriptor = folder_open_file(directory, name);
 	if (descriptor == -ENOENT || descriptor == -ELOOP || descriptor == -ENXIO)
 		return 0;
 	if (descriptor < 0)
 		return descriptor;
-	int error = folder_status(descriptor, s->status);
-	if (error == 0 && S_ISREG(s->status->st_mode) &&
-	    (!s->exact || folder_identity(s->maildir, s->status) == s->entry->identity)) {
+	int error = folder_status(descriptor, &status);
+	bool message = error == 0 && S_ISREG(status.st_mode);
+	if (message && folder_identity(s->maildir, &status) == s->entry->identity) {
 		s->descriptor = descriptor;
+		s->status = status;
 		return 1;
+	}
+	if (message && !s->exact && s->other < 0) {
+		s->other = descriptor;
+		s->other_status = status;
+		return 0;
 	}
 	close(descriptor);
 	return error;
@@ -89,25 +102,34 @@ static int visit(void *state, const struct folder_entry *found)
 	return try_name(s, found->descriptor, found->name);
 }
 
+/* 1: the very file is open. 0: it is nowhere. */
+static int seek_everywhere(struct seek *s)
+{
+	int result = try_likely_names(s);
+	for (int tries = 0; tries < CHANGE_TRIES && result == 0; tries++) {
+		bool quiet = false;
+		result = change_read_quietly(s->maildir, visit, s, &quiet);
+		if (result == 0 && quiet)
+			return 0;
+	}
+	return result == 0 ? -EAGAIN : result;
+}
+
 int seek_open(const struct maildir *maildir, const struct maildrop_entry *entry, bool exact,
 	      int *descriptor, struct stat *status)
 {
-	struct seek s = {.maildir = maildir,
-			 .entry = entry,
-			 .exact = exact,
-			 .descriptor = -1,
-			 .status = status};
-	int result = try_likely_names(&s);
-	for (int tries = 0; tries < CHANGE_TRIES && result == 0; tries++) {
-		bool quiet = false;
-		result = change_read_quietly(maildir, visit, &s, &quiet);
-		if (result == 0 && quiet)
-			return -ENOENT;
+	struct seek s = {
+		.maildir = maildir, .entry = entry, .exact = exact, .descriptor = -1, .other = -1};
+	int result = seek_everywhere(&s);
+	if (result == 1) {
+		*descriptor = s.descriptor;
+		*status = s.status;
+	} else if (result == 0 && s.other >= 0) {
+		*descriptor = s.other;
+		*status = s.other_status;
+		return 0;
 	}
-	if (result < 0)
-		return result;
-	if (result == 0)
-		return -EAGAIN;
-	*descriptor = s.descriptor;
-	return 0;
+	if (s.other >= 0)
+		close(s.other);
+	return result == 1 ? 0 : result == 0 ? -ENOENT : result;
 }

@@ -8,9 +8,9 @@
 #include "store/maildrop_list.h"
 
 /*
- * Open a message's file: under the name it had, else wherever it has been moved. With `exact` no
- * other file will do; else one that another program has put in its place, under the same base name,
- * is the message too.
+ * Open a message's file: under the name it had, else wherever it has been moved. If it is gone for
+ * certain, one that another program has put in its place, under the same base name, is the message
+ * too, unless `exact` is asked for.
  * The descriptor becomes the caller's, *status is its fstat(2). 0; -ENOENT: it is gone for certain;
  * -EAGAIN: not found, but the folders kept changing; else a negative errno value.
  */
