@@ -1,0 +1,75 @@
+/* Odd maildrops, and what comes to be odd while a session runs. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "unit/store_box.h"
+
+/* ---- In a session ---- */
+
+/* Message 1 of an open maildrop, and QUIT with it marked: neither works, and nothing is lost. */
+static void expect_out_of_reach(struct box *box, struct maildrop *m, enum store_result result,
+				const char *error)
+{
+	int descriptor = -1;
+	uint64_t length, octets;
+	size_t remaining = 0;
+	char line[128];
+	CU_ASSERT_EQUAL(maildrop_message(m, 1, &descriptor, &length, &octets), result);
+	CU_ASSERT_EQUAL(descriptor, -1);
+	snprintf(line, sizeof line, "text=\"cannot open the message\" error=\"%s\"", error);
+	box_expect_log(box, line);
+	const uint32_t first[] = {1};
+	CU_ASSERT_EQUAL(maildrop_commit(m, first, 1, &remaining), result);
+	CU_ASSERT_EQUAL(remaining, 1);
+	snprintf(line, sizeof line, "text=\"no message is deleted\"");
+	box_expect_log(box, line);
+}
+
+static void folder_that_is_moved_away_does_not_take_its_messages_for_gone(void)
+{
+	struct box box;
+	box_init(&box);
+	box_put("new/1.M1.x", "one\n");
+	struct maildrop *m = box_open(&box);
+	box_rename("new", "elsewhere");
+	expect_out_of_reach(&box, m, STORE_TEMPORARY, "Stale file handle");
+	box_rename("elsewhere", "new");
+	CU_ASSERT(box_has("new/1.M1.x"));
+	maildrop_close(m);
+	box_fini(&box);
+}
+
+/* The file behind the link has the name of the message. */
+static void link_in_the_place_of_a_folder_is_not_followed(void)
+{
+	struct box box;
+	for (int folder = 0; folder < 2; folder++) {
+		const char *name = folder == 0 ? "new" : "cur";
+		char path[32];
+		box_init(&box);
+		snprintf(path, sizeof path, "%s/1.M1.x", name);
+		box_put(path, "one\n");
+		CU_ASSERT_EQUAL(mkdir("outside", 0755), 0);
+		CU_ASSERT_EQUAL(system("echo secret >outside/1.M1.x"), 0);
+		struct maildrop *m = box_open(&box);
+		box_rename(name, "elsewhere");
+		snprintf(path, sizeof path, "home/Maildir/%s", name);
+		CU_ASSERT_EQUAL(symlink("../../outside", path), 0);
+		expect_out_of_reach(&box, m, STORE_PERMANENT, "Not a directory");
+		CU_ASSERT_EQUAL(access("outside/1.M1.x", F_OK), 0);
+		maildrop_close(m);
+		box_fini(&box);
+	}
+	test_count(2);
+}
+
+static const struct test tests[] = {
+	TEST(folder_that_is_moved_away_does_not_take_its_messages_for_gone),
+	TEST(link_in_the_place_of_a_folder_is_not_followed),
+	TEST_END,
+};
+const struct test_suite suite_store_odd = {"store_odd", tests};
