@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "store/octets.h"
 #include "unit/store_box.h"
 
 /* ---- In a session ---- */
@@ -67,9 +69,54 @@ static void link_in_the_place_of_a_folder_is_not_followed(void)
 	test_count(2);
 }
 
+/* ---- Holes ---- */
+
+static double seconds(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* What takes no space on disk takes no time to count either. */
+static void holes_are_counted_without_being_read(void)
+{
+	static const uint64_t length = UINT64_C(256) << 30;
+	struct octets o = {0};
+	FILE *file = tmpfile();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	double begun = seconds();
+
+	/* A hole alone: a line without an end. */
+	CU_ASSERT_EQUAL_FATAL(ftruncate(fileno(file), (off_t)length), 0);
+	CU_ASSERT_EQUAL(octets_count(fileno(file), length, &o), 0);
+	CU_ASSERT_EQUAL(o.length, length);
+	CU_ASSERT_EQUAL(octets_total(&o), length + 2);
+
+	/* Bare LFs before, between and behind holes. */
+	CU_ASSERT_EQUAL(pwrite(fileno(file), "a\nb\r\n", 5, 0), 5);
+	CU_ASSERT_EQUAL(pwrite(fileno(file), "\n", 1, (off_t)(length / 2)), 1);
+	CU_ASSERT_EQUAL(pwrite(fileno(file), "x\n\n", 3, (off_t)length - 3), 3);
+	CU_ASSERT_EQUAL(octets_count(fileno(file), length, &o), 0);
+	CU_ASSERT_EQUAL(o.length, length);
+	CU_ASSERT_EQUAL(octets_total(&o), length + 4);
+
+	/* Only a part, which ends in a hole; and more than there is. */
+	CU_ASSERT_EQUAL(octets_count(fileno(file), length / 4 + 1, &o), 0);
+	CU_ASSERT_EQUAL(o.length, length / 4 + 1);
+	CU_ASSERT_EQUAL(octets_total(&o), length / 4 + 1 + 1 + 2);
+	CU_ASSERT_EQUAL_FATAL(ftruncate(fileno(file), 1000000), 0);
+	CU_ASSERT_EQUAL(octets_count(fileno(file), length, &o), 0);
+	CU_ASSERT_EQUAL(o.length, 1000000);
+	CU_ASSERT_EQUAL(octets_total(&o), 1000000 + 1 + 2);
+	CU_ASSERT(seconds() - begun < 5);
+	fclose(file);
+}
+
 static const struct test tests[] = {
 	TEST(folder_that_is_moved_away_does_not_take_its_messages_for_gone),
 	TEST(link_in_the_place_of_a_folder_is_not_followed),
+	TEST(holes_are_counted_without_being_read),
 	TEST_END,
 };
 const struct test_suite suite_store_odd = {"store_odd", tests};
