@@ -10,6 +10,83 @@
 #include "store/octets.h"
 #include "unit/store_box.h"
 
+#define UNREADABLE "text=\"skipped: unreadable, size unknown\" error=\"Permission denied\" count=1"
+
+/* Old enough that a later change bears another time. */
+static void let_time_pass(void)
+{
+	usleep(30000);
+}
+
+/* A box whose maildrop anybody may write to, and nobody has powers over. */
+static void init_powerless(struct box *box)
+{
+	box_init(box);
+	box_put("new/1.M1.x", "one\n");
+	box_put("new/2.M1.x", "second\n");
+	if (chmod("home/Maildir", 0777) < 0)
+		abort();
+}
+
+static void set_mode(const char *path, mode_t mode)
+{
+	box_regain_powers();
+	if (chmod(path, mode) < 0)
+		abort();
+	box_drop_powers();
+}
+
+static void login_lists(struct box *box, const char *expected)
+{
+	char ids[4096];
+	struct maildrop *m = box_open(box);
+	CU_ASSERT_STRING_EQUAL(box_ids(m, ids), expected);
+	maildrop_close(m);
+}
+
+/* A mode is not its folder's: nothing there shows that it has changed. */
+static void message_that_becomes_readable_is_listed(void)
+{
+	struct box box;
+	init_powerless(&box);
+	set_mode("home/Maildir/new/2.M1.x", 0);
+	let_time_pass();
+	for (int login = 0; login < 3; login++) {
+		login_lists(&box, "1.M1.x ");
+		box_expect_log(&box, UNREADABLE);
+	}
+	set_mode("home/Maildir/new/2.M1.x", 0644);
+	login_lists(&box, "1.M1.x 2.M1.x ");
+	box_regain_powers();
+	box_fini(&box);
+}
+
+static void known_message_that_becomes_unreadable_stays_listed(void)
+{
+	struct box box;
+	init_powerless(&box);
+	box_drop_powers();
+	let_time_pass();
+	login_lists(&box, "1.M1.x 2.M1.x ");
+	set_mode("home/Maildir/new/2.M1.x", 0);
+	box_regain_powers();
+	box_rename("new/2.M1.x", "cur/2.M1.x:2,F");
+	box_drop_powers();
+	for (int login = 0; login < 2; login++) {
+		struct maildrop *m = box_open(&box);
+		CU_ASSERT_EQUAL_FATAL(maildrop_list_count(maildrop_frozen(m)), 2);
+		CU_ASSERT_EQUAL(maildrop_list_sizes(maildrop_frozen(m))[1], 8);
+		int descriptor;
+		uint64_t length, octets;
+		CU_ASSERT_EQUAL(maildrop_message(m, 2, &descriptor, &length, &octets),
+				STORE_PERMANENT);
+		box_expect_log(&box, "file=\"cur/2.M1.x:2,F\" text=\"cannot open the message\"");
+		maildrop_close(m);
+	}
+	box_regain_powers();
+	box_fini(&box);
+}
+
 /* ---- In a session ---- */
 
 /* Message 1 of an open maildrop, and QUIT with it marked: neither works, and nothing is lost. */
@@ -114,6 +191,8 @@ static void holes_are_counted_without_being_read(void)
 }
 
 static const struct test tests[] = {
+	TEST(message_that_becomes_readable_is_listed),
+	TEST(known_message_that_becomes_unreadable_stays_listed),
 	TEST(folder_that_is_moved_away_does_not_take_its_messages_for_gone),
 	TEST(link_in_the_place_of_a_folder_is_not_followed),
 	TEST(holes_are_counted_without_being_read),
