@@ -11,7 +11,7 @@ from support.server import TROUBLE, own
 # Seconds for any one answer. It tells a server that waits from one that works, and no more.
 DEADLINE = 15
 
-REFUSED = r"event=login .* step=open result=(temporary|permanent|in_use)$"
+REFUSED = r"event=login .* step=open result=(temporary|permanent|in-use)$"
 IN_USE = "-ERR [IN-USE] maildrop is locked by another session"
 NOT_REMOVED = "-ERR [SYS/TEMP] some deleted messages not removed"
 
