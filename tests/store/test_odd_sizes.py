@@ -257,3 +257,25 @@ class Many(OddCase):
         self.assertEqual("+OK bye", client.quit())
         self.assertEqual([], messages.files(server.box()))
         self.count(count)
+
+    def test_files_that_share_a_base_name_by_the_thousand_take_no_quadratic_time(self):
+        """All of them get other flags before they are deleted, so all have to be looked for."""
+        count = min(MESSAGES // 8, 60000)
+        server = self.server()
+        if os.geteuid() == 0:
+            mount_home(self, server, f"size=10%,nr_inodes={count + 1000}")
+        cur = os.path.join(server.box(), "cur")
+        for position in range(count):
+            self.put(server, f"cur/1000000000.x:2,{position}", b"")
+        _, stat, client = self.timed_login(server)
+        self.assertEqual(f"+OK {count} 0", stat)
+        self.assertEqual(count, len(set(client.lines("UIDL"))))
+        for name in os.listdir(cur):
+            os.rename(os.path.join(cur, name), os.path.join(cur, name + "S"))
+        for msgno in range(1, count + 1):
+            client.ok(f"DELE {msgno}")
+        begun = time.monotonic()
+        self.assertEqual("+OK bye", client.quit())
+        self.assertLess(time.monotonic() - begun, DEADLINE)
+        self.assertEqual([], os.listdir(cur))
+        self.count(count)
