@@ -9,6 +9,7 @@ import time
 from odd_case import DEADLINE, OddCase, sent, text
 from support import messages
 from support.server import own
+from support.strace import Trace
 
 # Octets of the message that is fetched whole, and of the maildrop's messages.
 SPARSE = int(os.environ.get("POP3_ODD_SPARSE", 64 << 20))
@@ -230,6 +231,9 @@ class Many(OddCase):
             client.quit()
             again.append(seconds)
         self.assertLess(min(again), first / 4)
+        with Trace(server, os.path.join(server.folder, "trace"), "getdents64") as trace:
+            self.timed_login(server)[2].quit()
+        self.assertEqual([], trace.lines("getdents64"))
         self.put(server, "new/2000000000.last.x", text("last"))
         _, stat, client = self.timed_login(server)
         self.assertTrue(stat.startswith(f"+OK {MESSAGES - 9} "), stat)
