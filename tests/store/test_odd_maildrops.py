@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import stat
+import time
 
 from odd_case import IN_USE, NOT_REMOVED, OddCase, sent, text
 from support import messages
@@ -136,6 +137,7 @@ class OddThings(OddCase):
         plant_neighbours(server)
         count = plant_odd_things(self, server, "new") + plant_odd_things(self, server, "cur")
         box = server.box()
+        time.sleep(0.1)  # the folders' times are in the past then: they are read once
         with Trace(server, os.path.join(server.folder, "trace")) as trace:
             for _ in range(2):
                 client = self.client(server, login="alice")
