@@ -16,6 +16,8 @@ struct collection {
 	const struct log_sink *sink;
 	struct index_place place;
 	bool has_place;
+	const char *index_fault; /* why the index is of no use, in words; NULL: it is fine */
+	int index_error;
 	struct index index;          /* what is known; without a list: nothing */
 	struct foreign_ids *foreign; /* unique-ids that are kept; NULL = none */
 	uint64_t rules;              /* that unique-ids are made by */
@@ -73,15 +75,26 @@ static void read_index(struct collection *c)
 	int error = index_place_open(c->maildir, directory, c->grant->maildrop, &c->place);
 	c->has_place = error == 0;
 	if (error < 0) {
-		complain(c, directory, "the index directory cannot be used", error);
+		c->index_fault = "the index directory cannot be used";
+		c->index_error = error;
 		return;
 	}
 	const char *why;
 	error = index_read(&c->place, &c->index, &why);
-	if (error == -EINVAL)
-		complain(c, c->place.name, why, 0);
-	else if (error < 0 && error != -ENOENT)
-		complain(c, c->place.name, "the index cannot be read", error);
+	if (error == -EINVAL) {
+		c->index_fault = why;
+	} else if (error < 0 && error != -ENOENT) {
+		c->index_fault = "the index cannot be read";
+		c->index_error = error;
+	}
+}
+
+/* A maildrop that cannot be listed has one fault, not two: its index is not spoken of then. */
+static void report_index(const struct collection *c)
+{
+	if (c->index_fault != NULL)
+		complain(c, c->has_place ? c->place.name : c->options->index_directory,
+			 c->index_fault, c->index_error);
 }
 
 static void write_index(const struct collection *c, const struct scan *scan,
@@ -113,6 +126,7 @@ static int scan_and_merge(struct collection *c, struct maildrop_list **list)
 	if (error == 0)
 		error = merge_scan(&scan, c->foreign, list);
 	if (error == 0) {
+		report_index(c);
 		report_found(c, &scan);
 		write_index(c, &scan, *list);
 		c->births = scan.births;
@@ -126,7 +140,7 @@ static int make_list(struct collection *c, struct maildrop_list **list)
 	int error = scan_and_merge(c, list);
 	if (error != -EINVAL)
 		return error;
-	complain(c, c->place.name, "its entries are not in order", 0);
+	c->index_fault = "its entries are not in order";
 	forget_index(c);
 	return scan_and_merge(c, list);
 }

@@ -129,13 +129,22 @@ static int compare_sought(const void *key, const void *element)
 					 b->entry.base_length);
 }
 
-/* The first of those with the name's base name; they are in the order of the list. NULL: none. */
-static struct sought *first_sought(const struct commit *c, const struct sought *key)
+/* Files that share a base name are in the order of their identities. */
+static int compare_sought_files(const void *key, const void *element)
 {
-	struct sought *s = bsearch(key, c->sought, c->sought_count, sizeof *s, compare_sought);
-	while (s != NULL && s > c->sought && compare_sought(key, s - 1) == 0)
-		s--;
-	return s;
+	const struct sought *a = key;
+	const struct sought *b = element;
+	int order = compare_sought(a, b);
+	if (order != 0)
+		return order;
+	return (a->entry.identity > b->entry.identity) - (a->entry.identity < b->entry.identity);
+}
+
+/* What is sought is in the order of the list. NULL: there is none like the key. */
+static struct sought *find_sought(const struct commit *c, const struct sought *key,
+				  int (*compare)(const void *, const void *))
+{
+	return bsearch(key, c->sought, c->sought_count, sizeof *key, compare);
 }
 
 /* This name has the base name of a message that is sought. */
@@ -157,19 +166,29 @@ static void delete_found(struct commit *c, struct sought *s, const struct folder
 	}
 }
 
+/* One look tells which message it is, however many share the base name. */
 static int visit(void *state, const struct folder_entry *found)
 {
 	struct commit *c = state;
 	const char *name = found->name;
 	struct sought key = {0};
+	struct stat status;
 	key.entry.base = name;
 	key.entry.base_length = name_base_length(name, strlen(name));
 	key.time = name_time(name, key.entry.base_length);
-	const struct sought *end = c->sought + c->sought_count;
-	struct sought *s = first_sought(c, &key);
-	for (; s != NULL && s < end && compare_sought(&key, s) == 0; s++)
-		if (s->fate == FATE_OPEN)
-			delete_found(c, s, found);
+	struct sought *like = find_sought(c, &key, compare_sought);
+	if (like == NULL)
+		return 0;
+	int error = folder_stat(found->descriptor, name, &status);
+	if (error < 0)
+		return error == -ENOENT ? 0 : error;
+
+	key.entry.identity = folder_identity(&c->maildrop->maildir, &status);
+	struct sought *same = find_sought(c, &key, compare_sought_files);
+	if (same == NULL)
+		like->replaced = like->alone;
+	else if (same->fate == FATE_OPEN)
+		delete_found(c, same, found);
 	return 0;
 }
 

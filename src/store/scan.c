@@ -182,8 +182,9 @@ static int visit_known(struct scan *s, const struct folder_entry *entry, size_t 
 	return keep(s, &s->moved, &found, entry->name);
 }
 
+/* `old` is what was known of the very file before it was touched, else NULL. */
 static int visit_fresh(const struct visitor *v, const struct folder_entry *entry,
-		       size_t base_length)
+		       size_t base_length, size_t index, const struct maildrop_entry *old)
 {
 	struct scan *s = v->scan;
 	struct found found = {.base_length = (uint8_t)base_length,
@@ -199,10 +200,19 @@ static int visit_fresh(const struct visitor *v, const struct folder_entry *entry
 		skip(&s->odd, entry, 0);
 	else if (!is_of_file(entry, error))
 		return error;
+	else if (old != NULL)
+		return visit_known(s, entry, index, old); /* under the size that it had */
 	else
 		skip(&s->unreadable, entry, error);
 	return 0;
 }
+
+/* Is a file the one of a known message? */
+enum likeness {
+	LIKE_NONE,
+	LIKE_TOUCHED, /* it is, but its size may be another */
+	LIKE_SAME,
+};
 
 /* Has the file been as it is now since before its size was known? */
 static bool is_untouched(const struct index *index, const struct maildrop_entry *old,
@@ -213,19 +223,16 @@ static bool is_untouched(const struct index *index, const struct maildrop_entry 
 	       change_is_before(&status->st_ctim, moment);
 }
 
-/* This name is a known message's. True: and its file is. */
-static bool is_still_known(const struct visitor *v, const struct folder_entry *entry, size_t index,
-			   const struct maildrop_entry *old)
+static enum likeness look_at_known(const struct visitor *v, const struct folder_entry *entry,
+				   const struct maildrop_entry *old)
 {
 	struct stat status;
 	if (v->scan->looks++ >= LOOKS_MAX)
-		return true;
+		return LIKE_SAME;
 	if (folder_stat(entry->descriptor, entry->name, &status) < 0 ||
 	    folder_identity(v->maildir, &status) != old->identity)
-		return false;
-	/* The message is still there, if under another size: it is not to be waited for. */
-	known_mark(&v->scan->known, index);
-	return is_untouched(v->index, old, &status);
+		return LIKE_NONE;
+	return is_untouched(v->index, old, &status) ? LIKE_SAME : LIKE_TOUCHED;
 }
 
 /* A file that an interrupted QUIT has left: it is listed when the folders are read again. */
@@ -253,12 +260,17 @@ static int visit(void *state, const struct folder_entry *entry)
 		return 0;
 	}
 	size_t base_length = name_base_length(entry->name, length);
-	size_t index;
+	size_t index = 0;
 	struct maildrop_entry old;
-	if (entry->regular && known_find(&v->scan->known, entry, base_length, &index, &old) &&
-	    is_still_known(v, entry, index, &old))
+	enum likeness likeness = LIKE_NONE;
+	if (entry->regular && known_find(&v->scan->known, entry, base_length, &index, &old))
+		likeness = look_at_known(v, entry, &old);
+	if (likeness == LIKE_SAME)
 		return visit_known(v->scan, entry, index, &old);
-	return visit_fresh(v, entry, base_length);
+	/* The message is still there, if under another size: it is not to be waited for. */
+	if (likeness == LIKE_TOUCHED)
+		known_mark(&v->scan->known, index);
+	return visit_fresh(v, entry, base_length, index, likeness == LIKE_TOUCHED ? &old : NULL);
 }
 
 /* ---- Folders ---- */

@@ -28,7 +28,8 @@ static int try_name(struct seek *s, int directory, const char *name)
 {
 	struct stat status;
 	int descriptor = folder_open_file(directory, name);
-	if (descriptor == -ENOENT || descriptor == -ELOOP || descriptor == -ENXIO)
+	if (descriptor == -ENOENT || descriptor == -ELOOP || descriptor == -ENXIO ||
+	    descriptor == -ENAMETOOLONG)
 		return 0;
 	if (descriptor < 0)
 		return descriptor;
@@ -48,28 +49,37 @@ static int try_name(struct seek *s, int directory, const char *name)
 	return error;
 }
 
+/* As try_name(), a base name with each of some infos. */
+static int try_names(struct seek *s, enum folder folder, const char *const *infos, size_t count)
+{
+	/* A path through the folder would go where a link in its place leads. */
+	int directory = folder_open(s->maildir->descriptor, folder);
+	if (directory < 0)
+		return directory;
+	int result = 0;
+	for (size_t i = 0; i < count && result == 0; i++) {
+		char name[MAILDROP_NAME_SIZE];
+		int written = snprintf(name, sizeof name, "%.*s%s", (int)s->entry->base_length,
+				       s->entry->base, infos[i]);
+		if ((size_t)written < sizeof name)
+			result = try_name(s, directory, name);
+	}
+	close(directory);
+	return result;
+}
+
 /*
  * Where most messages are: at the known name, or where a mail reader puts them. So reading all of a
  * large maildrop that another program has just marked as seen does not scan it for each message.
  */
 static int try_likely_names(struct seek *s)
 {
-	const char *base = s->entry->base;
-	int length = (int)s->entry->base_length;
-	const char *info[] = {s->entry->info, ":2,S", ":2,", ""};
-	for (size_t i = 0; i < sizeof info / sizeof *info; i++) {
-		char path[sizeof "cur/" + MAILDROP_NAME_SIZE];
-		bool cur = s->entry->seen || i > 0;
-		int written =
-			snprintf(path, sizeof path, "%s/%.*s%s",
-				 folder_name(cur ? FOLDER_CUR : FOLDER_NEW), length, base, info[i]);
-		int result = (size_t)written < sizeof path
-				     ? try_name(s, s->maildir->descriptor, path)
-				     : 0;
-		if (result != 0 && result != -ENAMETOOLONG)
-			return result;
-	}
-	return 0;
+	const char *const infos[] = {s->entry->info, ":2,S", ":2,", ""};
+	size_t count = sizeof infos / sizeof *infos;
+	if (s->entry->seen)
+		return try_names(s, FOLDER_CUR, infos, count);
+	int result = try_names(s, FOLDER_NEW, infos, 1);
+	return result != 0 ? result : try_names(s, FOLDER_CUR, infos + 1, count - 1);
 }
 
 int seek_open_cached(const struct maildir *maildir, const struct maildrop_entry *entry,
@@ -131,5 +141,8 @@ int seek_open(const struct maildir *maildir, const struct maildrop_entry *entry,
 	}
 	if (s.other >= 0)
 		close(s.other);
-	return result == 1 ? 0 : result == 0 ? -ENOENT : result;
+	if (result == 0)
+		return -ENOENT;
+	/* Else it is a folder that is not there: of the message that tells nothing. */
+	return result == -ENOENT ? -ESTALE : result == 1 ? 0 : result;
 }

@@ -12,7 +12,8 @@
  * certain, one that another program has put in its place, under the same base name, is the message
  * too, unless `exact` is asked for.
  * The descriptor becomes the caller's, *status is its fstat(2). 0; -ENOENT: it is gone for certain;
- * -EAGAIN: not found, but the folders kept changing; else a negative errno value.
+ * -EAGAIN: not found, but the folders kept changing; -ESTALE: a folder is gone; else a negative
+ * errno value.
  */
 int seek_open(const struct maildir *, const struct maildrop_entry *, bool exact, int *descriptor,
 	      struct stat *status);
