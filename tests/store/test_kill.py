@@ -1,0 +1,175 @@
+"""SIGKILL at any moment: on entry to each system call of QUIT and of a delivery, and at random under
+load. What is missing afterwards had been marked, nothing was confirmed that is not so, whatever
+lies in new/ and cur/ is whole, and the next login succeeds at once.
+
+POP3_SEED repeats a run; POP3_KILLS is the number of random ones."""
+
+import os
+import random
+import re
+import shutil
+
+import crash_points
+from crash_load import Load, delivery, plant
+from promises import GONE, KEPT, LEAVING, Promises, judge, on_disk, served
+from support.case import TestCase
+from support.messages import make_maildir, name_of
+from support.server import Server, environment, own
+from support.wire import Client, Gone
+
+KILLS = int(os.environ.get("POP3_KILLS", "20"))
+SECRET = "secret"
+# A thread that waits is not always woken at the same call: these may be fewer in another run.
+WAITING = ("futex", "ppoll", "restart_syscall")
+ATTEMPTS = 5
+OPTIONS = ("--mark-seen", "yes", "--store-workers", "1", "--log-level", "warning")
+LONGEST = 0.12  # seconds from the start of the load to the kill
+
+
+class Kill(TestCase):
+    def setUp(self):
+        seed = int(os.environ.get("POP3_SEED") or random.randrange(1 << 32))
+        print(f"seed: POP3_SEED={seed}", flush=True)
+        self.rng = random.Random(seed)
+        self.seed = seed
+
+    def started(self, *names):
+        """A server for these users that may be killed and started again."""
+        users = {name: SECRET for name in names}
+        server = Server(self.temporary(), *OPTIONS, users=users)
+        self.addCleanup(self.judge, server)
+        return server.start()
+
+    def check(self, server, promises, when):
+        """The disk keeps the promises, and the first login of each user serves what is on it."""
+        found = on_disk(server.mail, server.users)
+        problems = judge(promises.snapshot(), found)
+        for user in server.users:
+            with Client(server.address) as client:
+                client.login(user, SECRET)
+                problems += served(client, found[user].values())
+        self.assertEqual([], problems, f"POP3_SEED={self.seed}, {when}")
+        return found
+
+    def empty(self, server):
+        for user in server.users:
+            shutil.rmtree(server.box(user), ignore_errors=True)
+            make_maildir(server.home(user))
+        own(server.mail)
+
+    # -- QUIT
+
+    def marked(self, server):
+        """A client about to say QUIT, in a maildrop of eight: it has marked two in new/, of which
+        another program has moved one to cur/, and two in cur/, and has read a third in new/.
+        (client, promises, digests of those marked)"""
+        self.empty(server)
+        promises = Promises()
+        keys = plant(server, promises, "alice", 4) + plant(server, promises, "alice", 4, seen=True)
+        client = self.client(server)
+        client.login("alice", SECRET)
+        for number in (1, 2, 5, 6):
+            client.ok(f"DELE {number}")
+        client.lines("RETR 3")
+        os.rename(os.path.join(server.box(), "new", name_of(2)),
+                  os.path.join(server.box(), "cur", name_of(2) + ":2,S"))
+        return client, promises, [keys[i] for i in (0, 1, 4, 5)]
+
+    def quit_points(self, server):
+        """Every system call of the server between QUIT and its reply, which is the last one."""
+        client, promises, keys = self.marked(server)
+        path = os.path.join(server.folder, "trace")
+        with crash_points.Attached(server.pid, path):
+            self.assertEqual("+OK bye", client.quit())
+        promises.note(keys, GONE)
+        self.check(server, promises, "without a kill")
+        return crash_points.between(crash_points.points(path, server.pid), r'"QUIT\\r\\n"',
+                                    r'"\+OK bye\\r\\n"')
+
+    def quit_killed(self, server, point):
+        """Was the server killed at that point? It runs again afterwards."""
+        client, promises, keys = self.marked(server)
+        promises.note(keys, LEAVING)
+        with crash_points.Attached(server.pid, os.path.join(server.folder, "trace"), point):
+            try:
+                answer = client.quit()
+            except (Gone, OSError):
+                answer = None
+        if answer is not None:
+            self.assertEqual("+OK bye", answer)
+            promises.note(keys, GONE)
+        killed = answer is None
+        if killed:
+            self.assertEqual(-9, server.wait())
+            server.process.stdout.close()
+            server.start()
+        self.check(server, promises, f"killed at {point.call} number {point.nth}: {point.text}")
+        return killed
+
+    def test_server_killed_at_any_call_of_quit_deletes_only_what_was_marked(self):
+        server = self.started("alice")
+        points = self.quit_points(server)
+        names = {point.call for point in points}
+        self.assertLessEqual({"unlinkat", "renameat2", "fsync", "sendto"}, names)
+        missed = []
+        for point in points:
+            if any(self.quit_killed(server, point) for _ in range(ATTEMPTS)):
+                self.count()
+            elif point.call not in WAITING:
+                missed.append(point)
+        self.assertEqual([], missed)
+        self.assertGreater(self.cases, len(points) * 3 // 4)
+
+    # -- deliver
+
+    def deliver(self, server, point=None):
+        """A delivery to alice under strace, killed at that point: its exit code, what it was, and
+        whether the point was reached."""
+        promises = Promises()
+        key, data = promises.new("alice")
+        code = crash_points.traced(delivery(server, "alice"), os.path.join(server.folder, "trace"),
+                                   data, environment(), point)
+        if code == 0:
+            promises.note([key], KEPT)
+        return code, promises
+
+    def deliver_points(self, server, prepare):
+        """Every system call of a delivery since it knows where to."""
+        prepare()
+        code, promises = self.deliver(server)
+        self.assertEqual(0, code)
+        self.check(server, promises, "without a kill")
+        found = crash_points.points(os.path.join(server.folder, "trace"))
+        return crash_points.between(found, re.escape(server.passwd_path), "exit_group")
+
+    def deliver_killed_everywhere(self, server, prepare):
+        """prepare() puts the maildrop into the state before each."""
+        points = self.deliver_points(server, prepare)
+        names = {point.call for point in points}
+        self.assertLessEqual({"write", "fsync", "renameat2", "exit_group"}, names)
+        for point in points:
+            prepare()
+            code, promises = self.deliver(server, point)
+            self.assertEqual(-9, code, point)
+            self.check(server, promises, f"killed at {point.call} number {point.nth}: {point.text}")
+            self.count()
+
+    def test_delivery_killed_at_any_call_leaves_whole_messages_alone(self):
+        server = self.started("alice")
+        self.deliver_killed_everywhere(server, lambda: self.empty(server))
+
+    # -- at random
+
+    def test_kills_at_random_under_load_break_no_promise(self):
+        server = self.started("alice", "bob", "carol", "dave")
+        server.expect_log("step=open result=in-use")
+        promises = Promises()
+        for kill in range(KILLS):
+            load = Load(server, promises, self.rng.random())
+            load.start()
+            load.over.wait(self.rng.uniform(0, LONGEST))
+            load.kill()
+            self.assertEqual([], load.problems, f"POP3_SEED={self.seed}, before kill {kill}")
+            server.start()
+            promises.settle(self.check(server, promises, f"kill {kill}"))
+            self.count()
