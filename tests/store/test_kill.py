@@ -140,7 +140,7 @@ class Kill(TestCase):
         self.assertEqual(0, code)
         self.check(server, promises, "without a kill")
         found = crash_points.points(os.path.join(server.folder, "trace"))
-        return crash_points.between(found, re.escape(server.passwd_path), "exit_group")
+        return crash_points.between(found, "^openat.*" + re.escape(server.passwd_path), "exit_group")
 
     def deliver_killed_everywhere(self, server, prepare):
         """prepare() puts the maildrop into the state before each."""
