@@ -100,16 +100,17 @@ class Processes:
 
 
 class Load:
-    """A session at a time for each user of the server, and some deliveries at once to all."""
+    """A session at a time for each of the users, and some deliveries at once to all of them."""
 
-    def __init__(self, server, promises, seed, sessions=True, deliveries=2, env=None):
+    def __init__(self, server, promises, seed, users=None, sessions=True, deliveries=2,
+                 processes=None):
         self.server = server
         self.promises = promises
-        self.processes = Processes(server, env)
+        self.processes = processes or Processes(server)
         self.over = threading.Event()
         self.problems = []
         rng = random.Random(seed)
-        self.users = sorted(server.users)
+        self.users = sorted(users or server.users)
         work = [(self.deliver_on, None)] * deliveries
         work += [(self.read_on, user) for user in self.users if sessions]
         self.threads = [threading.Thread(target=self.run, daemon=True,
