@@ -40,6 +40,18 @@ def between(found, first, last):
     return found[begin + 1:end + 1]
 
 
+def unsynced(found):
+    """Folders in which something was deleted or moved, and that were not synced after that."""
+    changed = set()
+    for point in found:
+        folders = re.findall(r"\d+<(/[^>]*)>", point.text)
+        if point.call in ("unlinkat", "renameat2"):
+            changed.update(folders)
+        elif point.call == "fsync":
+            changed.difference_update(folders)
+    return changed
+
+
 def injection(point):
     return ["-e", f"trace={point.call}", "-e",
             f"inject={point.call}:signal=KILL:when={point.nth}"]
@@ -52,7 +64,7 @@ class Attached:
     def __init__(self, pid, path, point=None):
         what = [] if point and point.first else ["-f"]
         what += injection(point) if point else []
-        self.command = ["strace", "-o", path, *what, "-p", str(pid)]
+        self.command = ["strace", "-y", "-o", path, *what, "-p", str(pid)]
         self.point = point
 
     def __enter__(self):

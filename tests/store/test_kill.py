@@ -120,6 +120,15 @@ class Kill(TestCase):
         self.assertEqual([], missed)
         self.assertGreater(self.cases, len(points) * 3 // 4)
 
+    def test_quit_syncs_every_folder_it_changed_before_it_answers(self):
+        """Most file systems make more durable than they are asked for, and hide what is missing."""
+        server = self.started("alice")
+        points = self.quit_points(server)
+        folders = {os.path.join(server.box(), part) for part in ("new", "cur")}
+        changed = crash_points.unsynced([point for point in points if point.call != "fsync"])
+        self.assertLessEqual(folders, changed)
+        self.assertEqual(set(), crash_points.unsynced(points) & folders)
+
     # -- deliver
 
     def deliver(self, server, point=None):
