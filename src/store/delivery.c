@@ -7,7 +7,6 @@
  * line is known when the lines above it are written. Nothing here logs.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,7 +113,7 @@ static void close_if_open(int *descriptor)
 static void discard(struct pop3_maildir_delivery *d)
 {
 	if (d->name[0] != '\0')
-		unlinkat(d->tmp, d->name, 0);
+		folder_delete(d->tmp, d->name);
 	d->name[0] = '\0';
 	close_if_open(&d->file);
 }
@@ -136,21 +135,18 @@ static enum pop3_maildir_result fail(struct pop3_maildir_delivery *d, const char
 
 static int create(struct pop3_maildir_delivery *d)
 {
-	int error = EEXIST;
-	for (int tries = 0; tries < NAME_TRIES && (error == EEXIST || error == EINTR); tries++) {
+	for (int tries = 0; tries < NAME_TRIES; tries++) {
 		struct unique unique;
 		char name[UNIQUE_NAME_SIZE];
 		unique_init(&unique);
 		unique_name(&unique, NULL, name);
-		d->file = openat(d->tmp, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-				 0600);
-		if (d->file >= 0) {
+		d->file = folder_create(d->tmp, name);
+		if (d->file >= 0)
 			memcpy(d->name, name, sizeof name);
-			return 0;
-		}
-		error = errno;
+		if (d->file != -EEXIST)
+			return d->file < 0 ? d->file : 0;
 	}
-	return -error;
+	return -EEXIST;
 }
 
 /* ---- Writing ---- */
@@ -249,22 +245,11 @@ enum pop3_maildir_result pop3_maildir_write(struct pop3_maildir_delivery *d, con
 	return d->result;
 }
 
-static ssize_t read_some(int input, char *buffer, size_t size)
-{
-	for (;;) {
-		ssize_t got = read(input, buffer, size);
-		if (got >= 0)
-			return got;
-		if (errno != EINTR)
-			return -errno;
-	}
-}
-
 enum pop3_maildir_result pop3_maildir_write_from(struct pop3_maildir_delivery *d, int descriptor)
 {
 	while (d->result == POP3_MAILDIR_OK) {
 		ssize_t got =
-			read_some(descriptor, d->buffer + d->filled, sizeof d->buffer - d->filled);
+			io_read(descriptor, d->buffer + d->filled, sizeof d->buffer - d->filled);
 		if (got == 0)
 			break;
 		if (got < 0)
@@ -345,25 +330,16 @@ void pop3_maildir_abort(struct pop3_maildir_delivery *d)
 		release(d);
 }
 
-static int sync_file(int file)
-{
-	while (fsync(file) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return 0;
-}
-
 /* The message whole and on disk in tmp/, and its file closed. */
 static int finish_file(struct pop3_maildir_delivery *d)
 {
 	int error = flush(d, true);
 	if (error == 0)
-		error = sync_file(d->file);
-	/* Some file systems tell only now that the disk is full. Interrupted it is closed, too. */
-	if (close(d->file) < 0 && errno != EINTR && error == 0)
-		error = -errno;
+		error = io_sync(d->file);
+	/* Some file systems tell only now that the disk is full. */
+	int closed = io_close(d->file);
 	d->file = -1;
-	return error;
+	return error < 0 ? error : closed;
 }
 
 /* Give it a name in new/, with its sizes. */

@@ -15,6 +15,8 @@
 #include <sys/syscall.h>
 #endif
 
+#include "base/io.h"
+
 /* Room for names read at once: some hundreds. */
 #define NAMES_SIZE 16384
 /* 2^64 divided by the golden ratio: spreads the few bits of a device number. */
@@ -29,16 +31,18 @@ const char *folder_name(enum folder folder)
 
 int folder_open(int maildir, enum folder folder)
 {
-	int descriptor = openat(maildir, folder_name(folder),
-				O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int descriptor;
+	IO_RETRY(descriptor, openat(maildir, folder_name(folder),
+				    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
 	return descriptor < 0 ? -errno : descriptor;
 }
 
 int maildir_init(int descriptor, struct maildir *maildir)
 {
 	struct stat status;
-	if (fstat(descriptor, &status) < 0)
-		return -errno;
+	int error = folder_status(descriptor, &status);
+	if (error < 0)
+		return error;
 	*maildir = (struct maildir){.descriptor = descriptor, .device = (uint64_t)status.st_dev};
 	return 0;
 }
@@ -86,7 +90,8 @@ static int read_folder(const struct reading *r, struct folder_entry *entry)
 {
 	_Alignas(struct dirent64) char names[NAMES_SIZE];
 	for (;;) {
-		ssize_t length = getdents64(entry->descriptor, names, sizeof names);
+		ssize_t length;
+		IO_RETRY(length, getdents64(entry->descriptor, names, sizeof names));
 		if (length < 0)
 			return -errno;
 		if (length == 0)
@@ -101,8 +106,9 @@ static int read_open(const struct maildir *maildir, struct folder_entry *entry, 
 		     void *state)
 {
 	struct stat status;
-	if (fstat(entry->descriptor, &status) < 0)
-		return -errno;
+	int error = folder_status(entry->descriptor, &status);
+	if (error < 0)
+		return error;
 	const struct reading r = {maildir, (uint64_t)status.st_dev, visit, state};
 	return read_folder(&r, entry);
 }
@@ -128,14 +134,39 @@ int folder_read_both(const struct maildir *maildir, folder_visit *visit, void *s
 
 int folder_stat(int folder, const char *name, struct stat *status)
 {
-	return fstatat(folder, name, status, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+	int result;
+	IO_RETRY(result, fstatat(folder, name, status, AT_SYMLINK_NOFOLLOW));
+	return result < 0 ? -errno : 0;
+}
+
+int folder_status(int descriptor, struct stat *status)
+{
+	int result;
+	IO_RETRY(result, fstat(descriptor, status));
+	return result < 0 ? -errno : 0;
 }
 
 int folder_open_file(int folder, const char *name)
 {
-	int descriptor =
-		openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int descriptor;
+	IO_RETRY(descriptor,
+		 openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 	return descriptor < 0 ? -errno : descriptor;
+}
+
+int folder_create(int folder, const char *name)
+{
+	int descriptor;
+	IO_RETRY(descriptor,
+		 openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+	return descriptor < 0 ? -errno : descriptor;
+}
+
+int folder_delete(int folder, const char *name)
+{
+	int result;
+	IO_RETRY(result, unlinkat(folder, name, 0));
+	return result < 0 ? -errno : 0;
 }
 
 int folder_open_cached(int maildir, const char *path)
@@ -155,28 +186,25 @@ int folder_open_cached(int maildir, const char *path)
 
 int folder_move(int from, const char *name, int to, const char *new_name)
 {
-	if (renameat2(from, name, to, new_name, RENAME_NOREPLACE) == 0)
+	int result;
+	IO_RETRY(result, renameat2(from, name, to, new_name, RENAME_NOREPLACE));
+	if (result == 0)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return -errno;
 
 	/* A file system without that: at any moment the file has at least one of the names. */
-	if (linkat(from, name, to, new_name, 0) < 0)
+	IO_RETRY(result, linkat(from, name, to, new_name, 0));
+	if (result < 0)
 		return -errno;
-	if (unlinkat(from, name, 0) == 0)
-		return 0;
-	int error = -errno;
-	unlinkat(to, new_name, 0);
+	int error = folder_delete(from, name);
+	if (error < 0)
+		folder_delete(to, new_name);
 	return error;
 }
 
 int folder_sync(int folder)
 {
-	while (fsync(folder) < 0) {
-		if (errno == EINVAL)
-			return 0;
-		if (errno != EINTR)
-			return -errno;
-	}
-	return 0;
+	int error = io_sync(folder);
+	return error == -EINVAL ? 0 : error;
 }

@@ -63,11 +63,21 @@ int folder_read_both(const struct maildir *, folder_visit *visit, void *state);
 
 /* fstatat(2) without following links: 0 or a negative errno value. */
 int folder_stat(int folder, const char *name, struct stat *);
+/* fstat(2): 0 or a negative errno value. */
+int folder_status(int descriptor, struct stat *);
 /* Open for reading, without following links or waiting: a descriptor or a negative errno value. */
 int folder_open_file(int folder, const char *name);
 /*
- * The same for a path below a Maildir, but only if all of it is in the kernel's memory, so that the
- * disk is never waited for. -EAGAIN: it is not, or the kernel cannot tell (Linux 5.12 can).
+ * Make a file that must not be there yet, of mode 0600: a descriptor for writing or a negative
+ * errno value.
+ */
+int folder_create(int folder, const char *name);
+/* Remove a name of a file. 0 or a negative errno value. */
+int folder_delete(int folder, const char *name);
+/*
+ * The same as folder_open_file() for a path below a Maildir, but only if all of it is in the
+ * kernel's memory, so that the disk is never waited for. -EAGAIN: it is not, or the kernel cannot
+ * tell (Linux 5.12 can).
  */
 int folder_open_cached(int maildir, const char *path);
 

@@ -9,11 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "store/folder.h"
 
 static int open_directory(const char *path)
 {
-	int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+	int descriptor;
+	IO_RETRY(descriptor, open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC));
 	return descriptor < 0 ? -errno : descriptor;
 }
 
@@ -58,9 +60,12 @@ int place_open(const char *maildir, const char *home, int *descriptor, const cha
 	}
 	/* A dangling link is there: that is broken, not empty. */
 	struct stat status;
-	if (result != -ENOENT || lstat(maildir, &status) == 0) {
+	int error = result;
+	if (error == -ENOENT)
+		error = folder_stat(AT_FDCWD, maildir, &status);
+	if (error != -ENOENT) {
 		*problem = "cannot open the maildrop";
-		return result;
+		return error == 0 ? result : error;
 	}
 	result = check_home(maildir, home);
 	if (result < 0) {
@@ -71,55 +76,101 @@ int place_open(const char *maildir, const char *home, int *descriptor, const cha
 	return 0;
 }
 
-/* Make the directory; the name of a directory is safe when the folder that holds it is synced. */
-static int make(const char *path)
+/* ---- Making ---- */
+
+/* What a call has made, to be undone should the rest fail. */
+struct making {
+	const char *path;
+	int maildir;
+	bool made; /* the Maildir itself */
+	bool folders[3];
+};
+
+/* 0: made, *made is set; or it is there already. */
+static int make_directory(int at, const char *path, bool *made)
 {
-	char parent[PATH_MAX + 1];
-	int result = parent_of(path, parent);
-	if (result < 0)
-		return result;
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+	int result;
+	IO_RETRY(result, mkdirat(at, path, 0700));
+	if (result < 0 && errno != EEXIST)
 		return -errno;
-	result = open_directory(parent);
-	if (result < 0)
-		return result;
-	int folder = result;
-	result = folder_sync(folder);
-	close(folder);
-	return result < 0 ? result : open_directory(path);
+	*made = result == 0;
+	return 0;
 }
 
-/* Make the folders that are missing. */
-static int make_folders(int maildir)
+/* Half a Maildir would be refused at each login, until a delivery comes that succeeds. */
+static void unmake(const struct making *m)
 {
-	bool made = false;
-	for (enum folder f = FOLDER_NEW; f <= FOLDER_TMP; f++) {
-		if (mkdirat(maildir, folder_name(f), 0700) == 0)
-			made = true;
-		else if (errno != EEXIST)
-			return -errno;
-	}
-	return made ? folder_sync(maildir) : 0;
+	for (enum folder f = FOLDER_NEW; f <= FOLDER_TMP; f++)
+		if (m->folders[f])
+			unlinkat(m->maildir, folder_name(f), AT_REMOVEDIR);
+	if (m->made)
+		unlinkat(AT_FDCWD, m->path, AT_REMOVEDIR);
+}
+
+/* The folder that holds the Maildir. If we may not read it, we have not made the Maildir there. */
+static int sync_parent(const struct making *m)
+{
+	int parent;
+	IO_RETRY(parent, openat(m->maildir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	if (parent < 0)
+		return errno == EACCES && !m->made ? 0 : -errno;
+	int error = folder_sync(parent);
+	close(parent);
+	return error;
+}
+
+/*
+ * Make the folders that are missing. tmp/ is the last, made when all else is on disk, so that where
+ * it is nothing has to be synced, whatever became of the delivery that made it.
+ */
+static int make_folders(struct making *m)
+{
+	struct stat status;
+	int error = make_directory(m->maildir, folder_name(FOLDER_NEW), &m->folders[FOLDER_NEW]);
+	if (error == 0)
+		error = make_directory(m->maildir, folder_name(FOLDER_CUR),
+				       &m->folders[FOLDER_CUR]);
+	if (error < 0)
+		return error;
+	int complete = folder_stat(m->maildir, folder_name(FOLDER_TMP), &status);
+	if (complete < 0 && complete != -ENOENT)
+		return complete;
+	if (complete < 0 || m->folders[FOLDER_NEW] || m->folders[FOLDER_CUR])
+		error = folder_sync(m->maildir);
+	if (complete < 0 && error == 0)
+		error = sync_parent(m);
+	if (complete < 0 && error == 0)
+		error = make_directory(m->maildir, folder_name(FOLDER_TMP),
+				       &m->folders[FOLDER_TMP]);
+	return error;
+}
+
+/* Open the Maildir, which becomes the caller's, after making it. */
+static int make(struct making *m)
+{
+	int error = make_directory(AT_FDCWD, m->path, &m->made);
+	if (error < 0)
+		return error;
+	m->maildir = open_directory(m->path);
+	return m->maildir < 0 ? m->maildir : 0;
 }
 
 int place_make(const char *maildir, const char *home, int *descriptor, const char **problem)
 {
-	int made;
-	int result = place_open(maildir, home, &made, problem);
-	if (result < 0)
-		return result;
-	if (made < 0)
-		made = make(maildir);
-	if (made < 0) {
-		*problem = "cannot make the maildrop";
-		return made;
+	struct making m = {.path = maildir};
+	int error = place_open(maildir, home, &m.maildir, problem);
+	if (error < 0)
+		return error;
+	error = m.maildir < 0 ? make(&m) : 0;
+	if (error == 0)
+		error = make_folders(&m);
+	if (error == 0) {
+		*descriptor = m.maildir;
+		return 0;
 	}
-	result = make_folders(made);
-	if (result < 0) {
-		close(made);
-		*problem = "cannot make tmp/, new/ and cur/";
-		return result;
-	}
-	*descriptor = made;
-	return 0;
+	unmake(&m);
+	if (m.maildir >= 0)
+		close(m.maildir);
+	*problem = "cannot make the maildrop";
+	return error;
 }

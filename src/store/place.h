@@ -15,8 +15,8 @@
 int place_open(const char *maildir, const char *home, int *descriptor, const char **problem);
 
 /*
- * The same, but a Maildir that is missing is made, with new/, cur/ and tmp/, of mode 0700 and
- * synced. Home must exist. 0 comes with a descriptor.
+ * The same, but what is missing is made: the Maildir, if home exists, and new/, cur/ and tmp/ in
+ * it, of mode 0700 and synced. 0 comes with a descriptor; else what was made is removed.
  */
 int place_make(const char *maildir, const char *home, int *descriptor, const char **problem);
 

@@ -53,8 +53,8 @@ class Order(DeliveryTestCase):
         os.rename(self.place.box(), self.place.box() + ".away")
         words = [word for word in self.calls()
                  if word.startswith(("mkdir", "fsync", "renameat2", "exit"))]
-        self.assertEqual(["mkdir .", "fsync .", "mkdirat Maildir", "mkdirat Maildir",
-                          "mkdirat Maildir", "fsync Maildir", "fsync tmp/FILE", "renameat2 tmp", "fsync new",
+        self.assertEqual(["mkdirat .", "mkdirat Maildir", "mkdirat Maildir", "fsync Maildir",
+                          "fsync .", "mkdirat Maildir", "fsync tmp/FILE", "renameat2 tmp", "fsync new",
                           "exit 0"], words)
 
 

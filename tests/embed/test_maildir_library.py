@@ -109,7 +109,7 @@ class MaildirLibrary(TestCase):
         self.assertEqual(b"250 2.0.0 delivered\n", done.stdout, done.stderr)
         with open(trace, encoding="utf-8") as file:
             calls = re.findall(r"(?m)^(\w+\((?:1,)?)", file.read())
-        # The folder that holds it, the Maildir; the lines above the message and the message.
+        # The Maildir, the folder that holds it; the lines above the message and the message.
         self.assertEqual(["fsync(", "fsync(", "write(", "write(", "fsync(", "renameat2(", "fsync(",
                           "write(1,"], calls)
 
