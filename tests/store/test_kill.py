@@ -167,6 +167,11 @@ class Kill(TestCase):
         server = self.started("alice")
         self.deliver_killed_everywhere(server, lambda: self.empty(server))
 
+    def test_first_delivery_killed_at_any_call_leaves_a_maildrop_that_opens(self):
+        server = self.started("alice")
+        self.deliver_killed_everywhere(
+            server, lambda: shutil.rmtree(server.box(), ignore_errors=True))
+
     # -- at random
 
     def test_kills_at_random_under_load_break_no_promise(self):
