@@ -128,6 +128,10 @@ class Kill(TestCase):
         changed = crash_points.unsynced([point for point in points if point.call != "fsync"])
         self.assertLessEqual(folders, changed)
         self.assertEqual(set(), crash_points.unsynced(points) & folders)
+        # What moved must be safe in cur/ before it is gone from new/ for good.
+        synced = [os.path.basename(point.text.split(">")[0]) for point in points
+                  if point.call == "fsync"]
+        self.assertEqual(["cur", "new"], synced)
 
     # -- deliver
 
