@@ -10,7 +10,7 @@ INSTALL_PC      := pop3-emitter.pc pop3-maildir.pc
 INSTALL_MANUALS := $(wildcard etc/man/*.[1-9])
 INSTALL_UNITS   := $(wildcard etc/*.service)
 INSTALL_EXAMPLE := $(wildcard etc/pop3-emitter.conf)
-INSTALL_RECIPES := $(wildcard etc/recipes/*)
+INSTALL_RECIPES := $(wildcard etc/recipes/* etc/fail2ban/*)
 
 # $(call manual_path,etc/man/name.N): where that page goes.
 manual_path = share/man/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
@@ -51,10 +51,11 @@ install: all
 		$(INSTALL_ROOT)/share/doc/pop3-emitter/ &&) true
 	$(Q)$(foreach file,$(INSTALL_RECIPES),sed 's|/usr/local/bin/|$(PREFIX)/bin/|g' $(file) | \
 		$(INSTALL) -m $(if $(suffix $(file)),644,755) /dev/stdin \
-		$(INSTALL_ROOT)/share/doc/pop3-emitter/recipes/$(notdir $(file)) &&) true
+		$(INSTALL_ROOT)/$(file:etc/%=share/doc/pop3-emitter/%) &&) true
 
 # Files, then the folders that are nobody else's.
 uninstall:
 	$(Q)rm -f $(INSTALLED:%=$(INSTALL_ROOT)/%)
 	$(Q)rmdir $(INSTALL_ROOT)/share/doc/pop3-emitter/recipes \
+		$(INSTALL_ROOT)/share/doc/pop3-emitter/fail2ban \
 		$(INSTALL_ROOT)/share/doc/pop3-emitter 2>/dev/null || true

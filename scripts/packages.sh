@@ -6,9 +6,10 @@ TEST_PACKAGES="g++ git clang clang-format libclang-rt-14-dev libcunit1-dev valgr
 	curl fetchmail mpop getmail6 msmtp swaks perl dovecot-pop3d procps strace util-linux
 	e2fsprogs mount"
 # For the tests too, but they conflict with Dovecot's, with each other, or with the MTA that this
-# machine has: unpacked into folders, not installed.
+# machine has, or would change what it does: unpacked into folders, not installed.
 POSTFIX_PACKAGES="postfix libdb5.3 libicu72 libnsl2 libtirpc3 libsasl2-2"
 OPENSMTPD_PACKAGES="opensmtpd libdb5.3 libevent-2.1-7"
+FAIL2BAN_PACKAGES="fail2ban"
 COURIER_PACKAGES="courier-pop courier-authlib libcourier-unicode4 libidn12"
 
 as_root() {

@@ -75,6 +75,7 @@ enum pop3_reason {
 	POP3_REASON_REFUSED,  /* a `connected` listener or a limit refused it */
 	POP3_REASON_ERROR,    /* out of memory, or a message source that ended early */
 	POP3_REASON_SHUTDOWN, /* the server stopped */
+	POP3_REASON_LIMIT,    /* too many failed logins or bad commands, or its place was needed */
 };
 
 /* What is known of a connection, copied into each event: plain values that can leave the process.
@@ -302,9 +303,11 @@ struct pop3_timeouts {
 
 /* Counts; 0 = the default given here. */
 struct pop3_limits {
-	uint32_t connections;             /* 10,000 */
+	uint32_t connections;             /* 10,000; above, the oldest before its login must go */
 	uint32_t connections_per_address; /* 50; not for loopback and unix peers */
 	uint32_t connections_per_user;    /* 10 logged-in sessions */
+	uint32_t failed_logins;           /* 3 on one connection, then it is closed */
+	uint32_t bad_commands;            /* 10 that are none or malformed, likewise */
 	bool on_loopback;                 /* the limit per address holds for loopback too */
 };
 

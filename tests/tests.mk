@@ -18,13 +18,13 @@ TSAN := -fsanitize=thread
 
 # The unit tests, and the program under the protocol and command line tests.
 check-asan:
-	@$(SUBMAKE) BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g' SANITIZE='$(ASAN)' all $(BUILD)/asan/unit-tests
+	+@$(SUBMAKE) BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g' SANITIZE='$(ASAN)' all $(BUILD)/asan/unit-tests
 	@POP3_STAGE=asan $(BUILD)/asan/unit-tests
 	@POP3_EMITTER=$(abspath $(BUILD))/asan/pop3-emitter POP3_RANDOM_OPS=2000 \
 		$(PYTHON) tests/run.py --stage asan tests/protocol tests/cli
 
 check-tsan:
-	@$(SUBMAKE) BUILD=$(BUILD)/tsan OPTIMIZE='-O1 -g' SANITIZE='$(TSAN)' all $(BUILD)/tsan/unit-tests
+	+@$(SUBMAKE) BUILD=$(BUILD)/tsan OPTIMIZE='-O1 -g' SANITIZE='$(TSAN)' all $(BUILD)/tsan/unit-tests
 	@POP3_STAGE=tsan $(BUILD)/tsan/unit-tests
 	@POP3_EMITTER=$(abspath $(BUILD))/tsan/pop3-emitter POP3_RANDOM_OPS=2000 \
 		$(PYTHON) tests/run.py --stage tsan tests/protocol
@@ -40,7 +40,7 @@ check-valgrind: $(UNIT)
 		$(UNIT) $(filter-out %.c %/%,$(VALGRIND_SUITES))
 
 check-coverage:
-	@$(SUBMAKE) BUILD=$(BUILD)/coverage OPTIMIZE='-O0 -g' SANITIZE=--coverage $(BUILD)/coverage/unit-tests
+	+@$(SUBMAKE) BUILD=$(BUILD)/coverage OPTIMIZE='-O0 -g' SANITIZE=--coverage $(BUILD)/coverage/unit-tests
 	@find $(BUILD)/coverage -name '*.gcda' -delete
 	@POP3_RESULTS= $(BUILD)/coverage/unit-tests
 	@$(PYTHON) tests/coverage.py $(BUILD)/coverage 95 src/proto src/emitter

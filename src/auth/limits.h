@@ -17,5 +17,9 @@
 #define SCRAM_ITERATIONS_MAX 10000000u
 /* For new secrets: about 10 ms. */
 #define SCRAM_ITERATIONS 20000u
+/* Addresses, and users, whose failed logins are remembered: 1 MiB for each of both if all are. */
+#define PENALTY_ENTRIES 65536
+/* Passwords that are remembered as verified, if that is asked for. */
+#define VERIFIED_ENTRIES 16384
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/cost.h"
 #include "auth/passwd_private.h"
 #include "auth/user.h"
 #include "base/number.h"
@@ -74,6 +75,8 @@ static const char *secret_parse(char *field, struct passwd_entry *entry)
 		return entry->scheme == AUTH_SCHEME_CRYPT
 			       ? "the secret is of no method that crypt(3) knows"
 			       : "the secret is not iterations,salt,StoredKey,ServerKey";
+	else if (secret_cost(entry->scheme, entry->secret) == COST_EXCESSIVE)
+		entry->state = PASSWD_COSTLY;
 	return NULL;
 }
 
@@ -386,6 +389,8 @@ const char *passwd_state_text(enum passwd_state state)
 		return "the secret is empty";
 	case PASSWD_ROOT:
 		return "uid 0 never logs in";
+	case PASSWD_COSTLY:
+		return "the hash costs too much to check";
 	}
 	return NULL;
 }

@@ -27,6 +27,7 @@ enum passwd_state {
 	PASSWD_DISABLED, /* the secret starts with `!` or `*` */
 	PASSWD_EMPTY,    /* there is no secret */
 	PASSWD_ROOT,     /* uid 0 */
+	PASSWD_COSTLY,   /* checking the hash would hold up all others, see cost.h */
 };
 
 /* One user. Borrowed from its generation: valid while a reference to that is held. */

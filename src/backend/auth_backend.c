@@ -1,28 +1,28 @@
 /*
  * The authenticator over a passwd file. A login is judged in the handler if that is a mere
- * comparison, else by a worker; the verdict is answered there and then, or, for a "no", after the
- * failure delay:
+ * comparison, else by a worker; the verdict is answered there and then, or, if it is a "no", when
+ * that is due. One that comes after too many failures is not judged at all:
  *
  *   authenticate --+-- judge ---------------------------+-- conclude --+-- answer
  *                  +-- defer, queue -- worker: judge ---+              +-- delay -- answer "no"
+ *                  +-- throttled -----------------------+
  */
 #include "backend/auth_backend.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "auth/verify.h"
 #include "backend/delay.h"
-#include "backend/maildrops.h"
-#include "backend/users.h"
+#include "backend/judge.h"
 #include "base/clock.h"
 
 /* More logins than this are not kept waiting for their "no"; they are told to try again later. */
 #define DELAYED_MAX 16384
 /* Milliseconds between two lines about logins that found the queue full. */
 #define OVERLOAD_PAUSE 10000
+#define MILLISECONDS   1000u
 
 struct auth_backend {
 	struct pop3_listener listener;
@@ -31,6 +31,7 @@ struct auth_backend {
 	struct log_sink log;
 	struct users_file *file;
 	struct delay *delay;
+	struct throttle *throttle;
 	pthread_mutex_t mutex;   /* guards the two below */
 	uint64_t overloads;      /* logins turned away since the last line about it */
 	uint64_t overload_again; /* when the next line may be written */
@@ -43,91 +44,11 @@ struct login {
 	struct auth_backend *backend;
 	struct pop3_authenticate *event; /* the deferred copy */
 	uint64_t arrived;
-};
-
-/* What a login comes to. */
-struct verdict {
-	enum pop3_result result;
-	const char *user;   /* the canonical name, if the result is POP3_OK; the generation's */
-	const char *reason; /* for the log; NULL = nothing to say */
+	struct verdict verdict; /* of one that waits for its "no" */
 };
 
 #define LOGIN_OF(member_pointer, member)                                                           \
 	((struct login *)(void *)((char *)(member_pointer)-offsetof(struct login, member)))
-
-/* ---- Judging ---- */
-
-/* APOP and its like need the plaintext; the same work is done where there is none. */
-static enum auth_result check_digest(const struct passwd_entry *entry,
-				     const struct pop3_authenticate *event)
-{
-	const char *secret = auth_plaintext(entry);
-	const char *known = secret == NULL ? "" : secret;
-	bool matches = pop3_matches(event, known, strlen(known));
-	return secret != NULL && matches ? AUTH_OK : AUTH_DENIED;
-}
-
-static const char *denied_reason(const struct passwd_entry *entry,
-				 const struct pop3_authenticate *event)
-{
-	if (entry == NULL)
-		return "no such user";
-	if (entry->state != PASSWD_USABLE)
-		return passwd_state_text(entry->state);
-	if (event->challenge != NULL && auth_plaintext(entry) == NULL)
-		return "the method needs a {PLAIN} secret";
-	return "wrong password";
-}
-
-static bool acts_for_another(const struct pop3_authenticate *event)
-{
-	return event->authzid != NULL && *event->authzid != '\0' &&
-	       strcmp(event->authzid, event->user) != 0;
-}
-
-/* The password was right: put the grant, unless something is wrong with the entry. */
-static struct verdict admit(struct auth_backend *backend, const struct users *users,
-			    const struct passwd_entry *entry, uint64_t session)
-{
-	struct maildrop_path path;
-	const char *reason = maildrop_path_find(entry, users->settings.maildir_root,
-						users->settings.mail_user, &path);
-	if (reason != NULL)
-		return (struct verdict){.result = POP3_PERMANENT, .reason = reason};
-	const struct store_grant grant = {.session = session,
-					  .user = entry->user,
-					  .maildrop = path.maildrop,
-					  .home = path.home};
-	if (grants_put(backend->grants, &grant, clock_now()) != 0)
-		return (struct verdict){.result = POP3_TEMPORARY, .reason = "out of memory"};
-	return (struct verdict){.result = POP3_OK, .user = entry->user};
-}
-
-static struct verdict judge(struct auth_backend *backend, const struct users *users,
-			    const struct passwd_entry *entry, const struct pop3_authenticate *event)
-{
-	enum auth_result result = event->challenge != NULL
-					  ? check_digest(entry, event)
-					  : auth_verify(users->passwd, entry, event->password,
-							strlen(event->password));
-	if (result == AUTH_TEMPORARY)
-		return (struct verdict){.result = POP3_TEMPORARY,
-					.reason = "the password could not be checked"};
-	if (result == AUTH_DENIED)
-		return (struct verdict){.result = POP3_DENIED,
-					.reason = denied_reason(entry, event)};
-	if (acts_for_another(event))
-		return (struct verdict){.result = POP3_DENIED,
-					.reason = "wants to act for another user"};
-	return admit(backend, users, entry, event->event.id);
-}
-
-/* Can the loop judge it itself? */
-static bool is_quick(const struct users *users, const struct passwd_entry *entry,
-		     const struct pop3_authenticate *event)
-{
-	return event->challenge != NULL || auth_is_cheap(users->passwd, entry);
-}
 
 /* ---- Answering ---- */
 
@@ -148,7 +69,8 @@ static void answer(struct auth_backend *backend, struct pop3_authenticate *event
 		   const struct verdict *verdict)
 {
 	uint64_t session = event->event.id;
-	int result = pop3_answer_auth(event, verdict->result, verdict->user);
+	int result = pop3_answer_auth(event, verdict->result,
+				      verdict->result == POP3_OK ? verdict->user : verdict->text);
 	/* Nobody will open what was granted. A client that leaves later is for the table's age. */
 	if (result != 0 && verdict->result == POP3_OK)
 		grants_release(grants_take(backend->grants, session, clock_now()));
@@ -159,22 +81,36 @@ static void answer_temporary(struct pop3_authenticate *event)
 	pop3_answer_auth(event, POP3_TEMPORARY, NULL);
 }
 
-/* When the "no" to a login is due; 0 = now. */
-static uint64_t due(const struct users *users, const struct pop3_authenticate *event,
-		    enum pop3_result result, uint64_t arrived)
+/* What a client is told who has failed too often: it says nothing of this attempt. */
+#define THROTTLED_TEXT "too many failed logins, try again later"
+
+/* When an answer is due; 0 = now. */
+static uint64_t due(struct auth_backend *backend, const struct users *users,
+		    const struct pop3_authenticate *event, const struct verdict *verdict,
+		    uint64_t arrived)
 {
-	const struct pop3_info *info = event->event.info;
-	bool spared = info != NULL && info->loopback && !users->settings.delay_on_loopback;
-	if (result != POP3_DENIED || users->settings.failure_delay == 0 || spared)
+	if (verdict->result != POP3_DENIED && !verdict->throttled)
 		return 0;
-	return arrived + users->settings.failure_delay;
+	uint32_t delay = throttle_delay(backend->throttle, &users->settings.rules,
+					event->event.info, arrived);
+	return delay == 0 ? 0 : arrived + delay;
 }
 
 static void say_no(struct delayed *delayed)
 {
 	struct login *login = LOGIN_OF(delayed, delayed);
-	pop3_answer_auth(login->event, POP3_DENIED, NULL);
+	answer(login->backend, login->event, &login->verdict);
 	free(login);
+}
+
+/* A verdict that is no wrong guess costs nothing. */
+static void clear(struct auth_backend *backend, const struct users *users,
+		  const struct pop3_authenticate *event, const struct verdict *verdict,
+		  uint64_t now)
+{
+	if (verdict->result != POP3_DENIED)
+		throttle_pass(backend->throttle, &users->settings.rules, event->event.info,
+			      event->user, now);
 }
 
 static void turn_away(struct login *login)
@@ -183,9 +119,10 @@ static void turn_away(struct login *login)
 	free(login);
 }
 
-/* Say "no" when it is due. Takes over the login. */
-static void delay_no(struct login *login, uint64_t when)
+/* Answer when it is due. Takes over the login. */
+static void delay_no(struct login *login, const struct verdict *verdict, uint64_t when)
 {
+	login->verdict = *verdict;
 	login->delayed = (struct delayed){.run = say_no, .due = when};
 	if (delay_add(login->backend->delay, &login->delayed) != 0)
 		turn_away(login);
@@ -219,14 +156,15 @@ static void run(struct work *work)
 	struct pop3_authenticate *event = login->event;
 	users_refresh(backend->file);
 	struct users *users = users_hold(backend->file);
-	const struct passwd_entry *entry =
-		passwd_lookup(users->passwd, event->user, users->settings.strip_domain);
-	struct verdict verdict = judge(backend, users, entry, event);
+	const struct court court = {backend->grants, backend->throttle, users};
+	uint64_t now = clock_now();
+	struct verdict verdict = judge(&court, judge_entry(users, event), event, now);
+	clear(backend, users, event, &verdict, now);
 	log_verdict(backend, event, &verdict);
 
-	uint64_t when = due(users, event, verdict.result, login->arrived);
+	uint64_t when = due(backend, users, event, &verdict, login->arrived);
 	if (when > clock_now()) {
-		delay_no(login, when);
+		delay_no(login, &verdict, when);
 	} else {
 		answer(backend, event, &verdict);
 		free(login);
@@ -234,9 +172,20 @@ static void run(struct work *work)
 	users_release(backend->file, users);
 }
 
+/* It was not judged, so it was no wrong guess. */
+static void forgive(struct login *login)
+{
+	struct auth_backend *backend = login->backend;
+	struct users *users = users_hold(backend->file);
+	const struct verdict none = {.result = POP3_TEMPORARY};
+	clear(backend, users, login->event, &none, clock_now());
+	users_release(backend->file, users);
+}
+
 static void drop(struct work *work)
 {
 	struct login *login = LOGIN_OF(work, work);
+	forgive(login);
 	pop3_drop(&login->event->event);
 	free(login);
 }
@@ -265,27 +214,38 @@ static void leave_to_worker(struct auth_backend *backend, struct pop3_authentica
 	struct login *login = login_new(backend, event, arrived);
 	if (login == NULL)
 		return;
-	login->work = (struct work){.run = run, .drop = drop};
+	login->work = (struct work){.run = run,
+				    .drop = drop,
+				    .party = throttle_party(backend->throttle, event->event.info)};
 	if (workers_submit(backend->workers, &login->work) != 0) {
 		log_overload(backend, arrived);
+		forgive(login);
 		turn_away(login);
 	}
 }
 
-static void judge_here(struct auth_backend *backend, const struct users *users,
-		       const struct passwd_entry *entry, struct pop3_authenticate *event,
-		       uint64_t arrived)
+static void conclude(struct auth_backend *backend, const struct users *users,
+		     struct pop3_authenticate *event, const struct verdict *verdict,
+		     uint64_t arrived)
 {
-	struct verdict verdict = judge(backend, users, entry, event);
-	log_verdict(backend, event, &verdict);
-	uint64_t when = due(users, event, verdict.result, arrived);
+	log_verdict(backend, event, verdict);
+	uint64_t when = due(backend, users, event, verdict, arrived);
 	if (when == 0) {
-		answer(backend, event, &verdict);
+		answer(backend, event, verdict);
 		return;
 	}
 	struct login *login = login_new(backend, event, arrived);
 	if (login != NULL)
-		delay_no(login, when);
+		delay_no(login, verdict, when);
+}
+
+static void judge_here(struct auth_backend *backend, const struct court *court,
+		       const struct passwd_entry *entry, struct pop3_authenticate *event,
+		       uint64_t arrived)
+{
+	struct verdict verdict = judge(court, entry, event, arrived);
+	clear(backend, court->users, event, &verdict, arrived);
+	conclude(backend, court->users, event, &verdict, arrived);
 }
 
 static void authenticate(struct pop3_authenticate *event, void *data)
@@ -293,18 +253,54 @@ static void authenticate(struct pop3_authenticate *event, void *data)
 	struct auth_backend *backend = data;
 	uint64_t now = clock_now();
 	struct users *users = users_hold(backend->file);
-	const struct passwd_entry *entry =
-		passwd_lookup(users->passwd, event->user, users->settings.strip_domain);
-	if (is_quick(users, entry, event) && !users_are_stale(backend->file, users))
-		judge_here(backend, users, entry, event, now);
-	else
+	const struct court court = {backend->grants, backend->throttle, users};
+	const struct passwd_entry *entry = judge_entry(users, event);
+	const char *throttled = throttle_enter(backend->throttle, &users->settings.rules,
+					       event->event.info, event->user, now);
+	if (throttled != NULL) {
+		const struct verdict verdict = {.result = POP3_TEMPORARY,
+						.text = THROTTLED_TEXT,
+						.reason = throttled,
+						.throttled = true};
+		conclude(backend, users, event, &verdict, now);
+	} else if (judge_is_quick(&court, entry, event, now) &&
+		   !users_are_stale(backend->file, users)) {
+		judge_here(backend, &court, entry, event, now);
+	} else {
 		leave_to_worker(backend, event, now);
+	}
+	users_release(backend->file, users);
+}
+
+static void capabilities(struct pop3_capabilities *event, void *data)
+{
+	struct auth_backend *backend = data;
+	char line[64];
+	struct users *users = users_hold(backend->file);
+	uint32_t delay = users->settings.rules.login_delay;
+	users_release(backend->file, users);
+	if (delay == 0)
+		return;
+	snprintf(line, sizeof line, "LOGIN-DELAY %u", delay / MILLISECONDS);
+	pop3_capability_add(event, line);
+}
+
+/* The next login of a user is counted from the begin of a session that had the maildrop. */
+static void closed(struct pop3_closed *event, void *data)
+{
+	struct auth_backend *backend = data;
+	uint64_t now = clock_now();
+	uint64_t begun = event->duration < now ? now - event->duration : 0;
+	struct users *users = users_hold(backend->file);
+	throttle_note_session(backend->throttle, &users->settings.rules, event->user, begun);
 	users_release(backend->file, users);
 }
 
 static const struct pop3_handlers handlers = {
 	.size = sizeof(struct pop3_handlers),
+	.capabilities = capabilities,
 	.authenticate = authenticate,
+	.closed = closed,
 };
 
 /* ---- Its life ---- */
@@ -323,7 +319,8 @@ int auth_backend_new(const struct auth_settings *settings, struct workers *worke
 	backend->grants = grants;
 	backend->log = *log;
 	backend->delay = delay_new(DELAYED_MAX);
-	int result = backend->delay == NULL ? -ENOMEM : 0;
+	backend->throttle = throttle_new();
+	int result = backend->delay == NULL || backend->throttle == NULL ? -ENOMEM : 0;
 	if (result == 0)
 		result = users_file_new(settings, log, error, &backend->file);
 	if (result != 0) {
@@ -340,6 +337,7 @@ void auth_backend_free(struct auth_backend *backend)
 		return;
 	delay_free(backend->delay);
 	users_file_free(backend->file);
+	throttle_free(backend->throttle);
 	pthread_mutex_destroy(&backend->mutex);
 	free(backend);
 }

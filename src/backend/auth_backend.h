@@ -15,6 +15,7 @@
 
 #include "auth/passwd.h"
 #include "backend/grants.h"
+#include "backend/throttle.h"
 #include "backend/workers.h"
 #include "base/log.h"
 
@@ -26,9 +27,8 @@ struct auth_settings {
 	const char *maildir_root; /* for entries without a home; NULL = they have no maildrop */
 	uid_t mail_user;          /* as whom the store works */
 	bool strip_domain;        /* look up user@domain as user, if it has no entry of its own */
-	bool delay_on_loopback;   /* failure_delay holds for peers on this machine too */
-	uint32_t failure_delay;   /* milliseconds from a login to its "no"; 0 = none. Must be less
-				     than the server's timeouts.answer. */
+	struct throttle_rules rules; /* their delay_max must be less than the server's
+					timeouts.answer */
 };
 
 /*

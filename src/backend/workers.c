@@ -1,6 +1,9 @@
 /*
  * The pool of threads. One mutex guards all of it. A submit signals only if a thread is idle, and
  * starts one only if more work waits than threads are idle.
+ *
+ * The queue is kept in the order of rounds. In each round every party has one turn: a piece goes
+ * into the round after that of its party's last one, and at least into the one that is under way.
  */
 #include "backend/workers.h"
 
@@ -17,7 +20,8 @@ struct workers {
 	pthread_cond_t wake;
 	struct pop3_link queue;
 	size_t queued, queue_max;
-	unsigned idle; /* threads that sleep, or were woken and do not run yet */
+	uint64_t round; /* of the piece that was begun last */
+	unsigned idle;  /* threads that sleep, or were woken and do not run yet */
 	unsigned started, threads_max;
 	bool stopping;
 	pthread_t threads[];
@@ -48,9 +52,11 @@ static struct work *next_work(struct workers *pool)
 	if (pool->stopping)
 		return NULL;
 	struct pop3_link *first = pool->queue.next;
+	struct work *work = list_entry(first, struct work, link);
 	list_remove(first);
 	pool->queued--;
-	return list_entry(first, struct work, link);
+	pool->round = work->round;
+	return work;
 }
 
 static void *work_on(void *data)
@@ -66,19 +72,65 @@ static void *work_on(void *data)
 	return NULL;
 }
 
+static struct work *last_of(const struct workers *pool)
+{
+	return list_entry(pool->queue.previous, struct work, link);
+}
+
+/* The round of the next piece of a party. The queue is bounded, and short for those with parties.
+ */
+static uint64_t next_round(const struct workers *pool, uint64_t party)
+{
+	if (party == 0)
+		return pool->queued == 0 ? pool->round : last_of(pool)->round;
+	for (struct pop3_link *i = pool->queue.previous; i != &pool->queue; i = i->previous) {
+		const struct work *work = list_entry(i, struct work, link);
+		if (work->party == party)
+			return work->round + 1;
+	}
+	return pool->round;
+}
+
+static void enqueue(struct workers *pool, struct work *work)
+{
+	struct pop3_link *place = &pool->queue;
+	while (place->previous != &pool->queue &&
+	       list_entry(place->previous, struct work, link)->round > work->round)
+		place = place->previous;
+	list_insert(place, &work->link);
+	pool->queued++;
+}
+
+/* In a full queue: take out the last piece, if it is in a later round. NULL: it is not. */
+static struct work *displace(struct workers *pool, uint64_t round)
+{
+	struct work *last = last_of(pool);
+	if (last->round <= round)
+		return NULL;
+	list_remove(&last->link);
+	pool->queued--;
+	return last;
+}
+
 int workers_submit(struct workers *pool, struct work *work)
 {
 	int result = 0;
+	struct work *displaced = NULL;
 	pthread_mutex_lock(&pool->mutex);
 	if (!pool->stopping && pool->queued >= pool->idle && pool->started < pool->threads_max)
 		pool->started += thread_start(&pool->threads[pool->started], work_on, pool) == 0;
 	if (pool->stopping)
 		result = -ECANCELED;
-	else if (pool->queued == pool->queue_max || pool->started == 0)
+	else if (pool->started == 0)
 		result = -EAGAIN;
 	if (result == 0) {
-		list_insert(&pool->queue, &work->link);
-		pool->queued++;
+		work->round = next_round(pool, work->party);
+		if (pool->queued == pool->queue_max)
+			displaced = displace(pool, work->round);
+		if (pool->queued == pool->queue_max)
+			result = -EAGAIN;
+		else
+			enqueue(pool, work);
 	}
 	bool wake = result == 0 && pool->idle > 0;
 	pthread_mutex_unlock(&pool->mutex);
@@ -89,6 +141,8 @@ int workers_submit(struct workers *pool, struct work *work)
 	 */
 	if (wake)
 		pthread_cond_signal(&pool->wake);
+	if (displaced != NULL)
+		displaced->drop(displaced);
 	return result;
 }
 

@@ -7,6 +7,7 @@
 #define POP3_BACKEND_WORKERS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "pop3_emitter.h"
 
@@ -14,15 +15,16 @@ struct workers;
 
 /*
  * One piece of work, embedded in its owner's struct together with its own copies of all it needs.
- * Set `run` and `drop`, zero the rest. Exactly one of the two is called, once, for each successful
- * workers_submit(); the pool does not touch the work after that call begins, so either may free it
- * or submit it again.
+ * Set `run`, `drop` and perhaps `party`, zero the rest. Exactly one of the two is called, once, for
+ * each successful workers_submit(); the pool does not touch the work after that call begins, so
+ * either may free it or submit it again.
  */
 struct work {
-	void (*run)(struct work *); /* on a thread of the pool; may block */
-	void (*drop)(
-		struct work *); /* in workers_free(): the work will not be done; must not block */
-	struct pop3_link link;  /* private */
+	void (*run)(struct work *);  /* on a thread of the pool; may block */
+	void (*drop)(struct work *); /* the work will not be done; must not block */
+	uint64_t party;              /* on whose behalf; 0 = nobody's in particular */
+	uint64_t round;              /* private, as is what follows */
+	struct pop3_link link;
 };
 
 /*
@@ -37,9 +39,11 @@ struct workers *workers_new(unsigned threads, size_t queue_max);
  */
 void workers_free(struct workers *);
 /*
- * Put work at the end of the queue; it is begun in this order. From any thread. 0; -EAGAIN: the
- * queue is full, or there is no thread and none can be started; -ECANCELED: the pool is going.
- * Neither run nor drop will be called then.
+ * Queue a piece of work. Parties take turns: of one party it is begun in this order, of several one
+ * each by turns, so who queues much waits for himself. In a full queue the party with the longest
+ * line loses its last piece, which is dropped on the calling thread, to one with a shorter. From
+ * any thread. 0; -EAGAIN: the queue is full, or there is no thread and none can be started;
+ * -ECANCELED: the pool is going. Neither run nor drop will be called then.
  */
 int workers_submit(struct workers *, struct work *);
 

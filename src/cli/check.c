@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "auth/cost.h"
 #include "auth/verify.h"
 #include "backend/maildrops.h"
 #include "cli/cli.h"
@@ -155,6 +156,13 @@ static void check_maildrop(struct checking *c, const struct maildrop_path *path)
 	about_entry(c, "a login would fail: %s", path->maildrop);
 }
 
+/* A hash that is easily broken works, so it is no problem of the login's. */
+static void check_cost(const struct checking *c)
+{
+	if (secret_cost(c->entry->scheme, c->entry->secret) == COST_WEAK)
+		about_entry(c, "note: the hash is weak, a new secret would have a better one");
+}
+
 static void check_entry(struct checking *c)
 {
 	struct maildrop_path path;
@@ -163,6 +171,7 @@ static void check_entry(struct checking *c)
 		wrong = maildrop_path_find(c->entry, c->options->maildir, c->account.uid, &path);
 	if (wrong == NULL) {
 		check_maildrop(c, &path);
+		check_cost(c);
 		return;
 	}
 	about_entry(c, "cannot log in: %s", wrong);

@@ -19,7 +19,7 @@
 
 /* Logins between `authenticate` and `open`. */
 #define GRANTS_MAX 1000
-#define QUEUE_MAX  OPTIONS_CONNECTIONS_MAX
+#define QUEUE_MAX  OPTIONS_COUNT_MAX
 
 /* ---- The authenticator ---- */
 

@@ -10,8 +10,6 @@
 
 /* A week: a timeout above is a mistake, and in milliseconds it still fits 32 bits. */
 #define SECONDS_MAX 604800u
-/* A client that mistyped must not give up meanwhile. */
-#define DELAY_MAX 30u
 /* Threads: more only wait for the same disk or the same cores. */
 #define WORKERS_MAX 64u
 /* Logins that wait for a crypt worker. */
@@ -67,12 +65,16 @@ const struct option_row option_rows[OPTION_COUNT] = {
 		"whose unique-ids messages keep, if that server left its list")},
 	{TEXT(dovecot_uidl_format, OPTION_PATTERN, UIDL_PATTERN_STANDARD, "FORMAT", RUNS,
 	      "Dovecot's pop3_uidl_format, of %u, %v, %f and %g")},
-	{NUMBER(max_connections, "10000", 1, OPTIONS_CONNECTIONS_MAX, "COUNT", RUNS,
+	{NUMBER(max_connections, "10000", 1, OPTIONS_COUNT_MAX, "COUNT", RUNS,
 		"connections in total")},
-	{NUMBER(max_connections_per_address, "50", 1, OPTIONS_CONNECTIONS_MAX, "COUNT", RUNS,
+	{NUMBER(max_connections_per_address, "50", 1, OPTIONS_COUNT_MAX, "COUNT", RUNS,
 		"connections of one address")},
-	{NUMBER(max_connections_per_user, "10", 1, OPTIONS_CONNECTIONS_MAX, "COUNT", RUNS,
+	{NUMBER(max_connections_per_user, "10", 1, OPTIONS_COUNT_MAX, "COUNT", RUNS,
 		"logged-in sessions of one user")},
+	{NUMBER(max_failed_logins, "3", 1, OPTIONS_COUNT_MAX, "COUNT", RUNS,
+		"failed logins of one connection")},
+	{NUMBER(max_bad_commands, "10", 1, OPTIONS_COUNT_MAX, "COUNT", RUNS,
+		"lines of one connection that are no command")},
 	{BOOLEAN(limits_on_loopback, "no", RUNS,
 		 "limits by address hold for this machine too")},
 	{NUMBER(login_timeout, "60", 1, SECONDS_MAX, "SECONDS", RUNS,
@@ -85,8 +87,18 @@ const struct option_row option_rows[OPTION_COUNT] = {
 		"for the disk or the password check")},
 	{NUMBER(drain_timeout, "10", 0, SECONDS_MAX, "SECONDS", RUNS,
 		"for transfers under way at SIGTERM")},
-	{NUMBER(failure_delay, "2", 0, DELAY_MAX, "SECONDS", LIVE,
+	{NUMBER(failure_delay, "2", 0, OPTIONS_DELAY_MAX, "SECONDS", LIVE,
 		"from a wrong password to its answer, not on loopback")},
+	{NUMBER(address_failures, "20", 0, OPTIONS_COUNT_MAX, "COUNT", LIVE,
+		"failed logins that an address may have at once; 0: any")},
+	{NUMBER(user_failures, "20", 0, OPTIONS_COUNT_MAX, "COUNT", LIVE,
+		"failed logins that may be had for a user at once; 0: any")},
+	{NUMBER(failure_recovery, "30", 1, SECONDS_MAX, "SECONDS", LIVE,
+		"until one of them is forgiven")},
+	{NUMBER(login_delay, "0", 0, SECONDS_MAX, "SECONDS", LIVE,
+		"from one login of a user to the next (LOGIN-DELAY)")},
+	{NUMBER(remember_passwords, "0", 0, SECONDS_MAX, "SECONDS", LIVE,
+		"how long a right password is known without a hash")},
 	{NUMBER(store_workers, "4", 1, WORKERS_MAX, "COUNT", RUNS,
 		"threads that read maildrops"), .restart = true},
 	{NUMBER(crypt_workers, "2", 1, WORKERS_MAX, "COUNT", LIVE,

@@ -16,8 +16,10 @@
 #define OPTIONS_FILE "/etc/pop3-emitter/pop3-emitter.conf"
 /* A larger configuration file is refused; all keys with long values are a tenth of it. */
 #define OPTIONS_FILE_MAX 65536u
-/* The most that max_connections can be: descriptors run out long before. */
-#define OPTIONS_CONNECTIONS_MAX 1000000u
+/* The most of a count, connections above all: descriptors run out long before. */
+#define OPTIONS_COUNT_MAX 1000000u
+/* Seconds that a failure may be kept waiting: a client that mistyped must not give up meanwhile. */
+#define OPTIONS_DELAY_MAX 30u
 /* The most addresses in `listen`. */
 #define OPTIONS_LIST_MAX 32u
 /* The longest value, in octets: as PATH_MAX. A line of the file holds less, see options_parse(). */
@@ -37,7 +39,7 @@ struct option_list {
 };
 
 enum {
-	OPTION_COUNT = 32, /* rows of the table */
+	OPTION_COUNT = 39, /* rows of the table */
 };
 
 /* All settings as values. Texts are NULL where nothing is set and there is no default. */
@@ -49,10 +51,12 @@ struct options {
 	char *dovecot_uidl_format;
 	uint32_t max_message_size; /* octets; 0 = any */
 	uint32_t max_connections, max_connections_per_address, max_connections_per_user;
+	uint32_t max_failed_logins, max_bad_commands;
 	bool limits_on_loopback;
 	/* Seconds. */
 	uint32_t login_timeout, idle_timeout, write_timeout, answer_timeout, drain_timeout,
-		failure_delay;
+		failure_delay, failure_recovery, login_delay, remember_passwords;
+	uint32_t address_failures, user_failures;
 	uint32_t store_workers, crypt_workers, crypt_queue;
 	uint32_t log;        /* enum option_log */
 	uint32_t log_format; /* enum option_format */

@@ -20,9 +20,9 @@
 #include "daemon/server_options.h"
 
 /* Logins between their `authenticate` and their `open`, see grants.h: as many as connections. */
-#define GRANTS_MAX OPTIONS_CONNECTIONS_MAX
+#define GRANTS_MAX OPTIONS_COUNT_MAX
 /* A session has one piece of work at a time, so this queue is never full. */
-#define STORE_QUEUE OPTIONS_CONNECTIONS_MAX
+#define STORE_QUEUE OPTIONS_COUNT_MAX
 /* Room for "FILE:LINE". */
 #define PLACE_SIZE   512
 #define MILLISECONDS 1000u
@@ -43,12 +43,26 @@ struct daemon {
 
 /* ---- What follows from settings ---- */
 
-/* Milliseconds; shorter than the library waits for an answer. */
-static uint32_t failure_delay(const struct options *options)
+/* Whatever is due later than now must be due before the library stops waiting for the answer. */
+static uint32_t shortened(uint32_t seconds, const struct options *options)
 {
-	uint32_t longest = options->answer_timeout * 1000 / 2;
-	uint32_t wanted = options->failure_delay * 1000;
+	uint32_t longest = options->answer_timeout * MILLISECONDS / 2;
+	uint32_t wanted = seconds * MILLISECONDS;
 	return wanted < longest ? wanted : longest;
+}
+
+static struct throttle_rules throttle_rules(const struct options *options)
+{
+	return (struct throttle_rules){
+		.penalty = {.address_failures = options->address_failures,
+			    .user_failures = options->user_failures,
+			    .recovery = options->failure_recovery * MILLISECONDS},
+		.failure_delay = shortened(options->failure_delay, options),
+		.delay_max = shortened(OPTIONS_DELAY_MAX, options),
+		.login_delay = options->login_delay * MILLISECONDS,
+		.remember = options->remember_passwords * MILLISECONDS,
+		.on_loopback = options->limits_on_loopback,
+	};
 }
 
 static struct auth_settings auth_settings(const struct daemon *d, const struct options *options)
@@ -58,8 +72,7 @@ static struct auth_settings auth_settings(const struct daemon *d, const struct o
 		.maildir_root = d->started.maildir,
 		.mail_user = d->account.uid,
 		.strip_domain = options->strip_domain,
-		.delay_on_loopback = options->limits_on_loopback,
-		.failure_delay = failure_delay(options),
+		.rules = throttle_rules(options),
 	};
 }
 

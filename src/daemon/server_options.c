@@ -26,6 +26,8 @@ struct pop3_options server_options(const struct options *options, bool apop,
 				.connections = options->max_connections,
 				.connections_per_address = options->max_connections_per_address,
 				.connections_per_user = options->max_connections_per_user,
+				.failed_logins = options->max_failed_logins,
+				.bad_commands = options->max_bad_commands,
 				.on_loopback = options->limits_on_loopback,
 			},
 	};

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "net/connection.h"
 #include "net/limits.h"
 #include "net/listener.h"
 #include "net/server.h"
@@ -51,7 +52,7 @@ bool admission_enter(struct pop3_server *s, const struct address *peer,
 	const struct pop3_limits *limits = &s->context.settings->options.limits;
 	char name[ADDRESS_KEY_SIZE];
 
-	if (a->sockets >= limits->connections) {
+	if (a->sockets >= limits->connections && !admission_evict(s)) {
 		refuse(s, info, "too many connections");
 		return false;
 	}
@@ -69,6 +70,17 @@ bool admission_enter(struct pop3_server *s, const struct address *peer,
 		}
 	}
 	a->sockets++;
+	return true;
+}
+
+bool admission_evict(struct pop3_server *s)
+{
+	if (list_empty(&s->strangers))
+		return false;
+	struct connection *oldest = list_entry(s->strangers.next, struct connection, stranger);
+	if (s->now - oldest->since < EVICTION_AGE)
+		return false;
+	connection_end(oldest, POP3_REASON_LIMIT);
 	return true;
 }
 

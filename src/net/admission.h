@@ -33,13 +33,19 @@ struct admission_ticket {
 };
 
 /*
- * May this peer connect? Then it is counted until admission_leave(). If not, it has been logged,
+ * May this peer connect? Then it is counted until admission_leave(), and the oldest stranger may
+ * have had to go for it. If not, it has been logged,
  * and the socket is to be closed after ADMISSION_REFUSAL.
  */
 bool admission_enter(struct pop3_server *, const struct address *peer, const struct pop3_info *,
 		     struct admission_ticket *);
 /* The socket of a connection is closed; listeners that rest for lack of descriptors start again. */
 void admission_leave(struct pop3_server *, const struct admission_ticket *);
+/*
+ * Close the oldest connection that has not logged in, so that who only holds a place cannot keep
+ * out who wants in. False: all have, or came just now.
+ */
+bool admission_evict(struct pop3_server *);
 /* What a refused client is told (RFC 3206 section 4: it may pass). */
 #define ADMISSION_REFUSAL "-ERR [SYS/TEMP] too many connections\r\n"
 

@@ -55,6 +55,7 @@ int connection_open(struct pop3_server *s, int descriptor, const struct pop3_inf
 	c->server = s;
 	c->watch.on_ready = on_ready;
 	c->open = true;
+	c->since = s->now;
 	buffer_init(&c->leftover, LEFTOVER_MAX);
 	if (loop_add(&s->loop, &c->watch, descriptor, POLLIN) < 0) {
 		free(c);
@@ -68,6 +69,7 @@ int connection_open(struct pop3_server *s, int descriptor, const struct pop3_inf
 	}
 	c->ticket = *ticket;
 	list_insert(&s->connections, &c->link);
+	list_insert(&s->strangers, &c->stranger);
 	s->connection_count++;
 	connection_activate(c);
 	return 0;
@@ -80,6 +82,7 @@ void connection_close(struct connection *c)
 	c->open = false;
 	c->lingering = false;
 	loop_remove(&c->server->loop, &c->watch);
+	list_remove(&c->stranger);
 	close(c->watch.descriptor);
 	buffer_fini(&c->leftover);
 	admission_leave(c->server, &c->ticket);
@@ -171,6 +174,8 @@ void connection_serve(struct connection *c)
 		connection_end(c, POP3_REASON_LOST);
 	if (c->open)
 		connection_pump(c);
+	if (c->session != NULL && !session_is_secret(c->session))
+		list_remove(&c->stranger);
 	if (c->session != NULL)
 		settle_session(c);
 	if (c->open)

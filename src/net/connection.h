@@ -14,8 +14,9 @@
 #include "net/timers.h"
 
 struct connection {
-	struct pop3_link link;   /* in the server's list of connections, or of those over */
-	struct pop3_link active; /* in the server's list of those to be pumped */
+	struct pop3_link link;     /* in the server's list of connections, or of those over */
+	struct pop3_link active;   /* in the server's list of those to be pumped */
+	struct pop3_link stranger; /* in the server's list of those that have not logged in */
 	struct watch watch;
 	struct timer timer;
 	struct pop3_server *server;
@@ -23,6 +24,7 @@ struct connection {
 	struct buffer leftover;       /* read, and not taken by the session yet */
 	struct load_job job;
 	struct admission_ticket ticket;
+	uint64_t since; /* when it was accepted */
 	uint64_t linger_until;
 	uint32_t linger_left; /* octets still dropped while lingering */
 	bool open;            /* there is a socket */

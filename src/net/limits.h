@@ -12,6 +12,11 @@
 #define ACCEPTS_A_TURN 64
 /* The kernel cuts it to its own maximum: 5,000 clients may come at once. */
 #define LISTEN_BACKLOG 4096
+/*
+ * Milliseconds that a new connection has to log in before it may have to go for a newer one; so
+ * that newcomers who find all places taken do not drive out each other.
+ */
+#define EVICTION_AGE 200
 /* How long to stay away from accept(2) when there is no descriptor or memory for a connection. */
 #define ACCEPT_PAUSE 100
 /* After its last octet a client may still be sending: so long and so much is read and dropped, so

@@ -181,6 +181,8 @@ static void on_ready(struct watch *watch, short events)
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
 			l->burst = 1;
 			return;
+		} else if (errno == EMFILE && admission_evict(l->server)) {
+			continue;
 		} else if (!is_passing(errno)) {
 			admission_pause(l->server, "accept", errno);
 			return;

@@ -94,6 +94,7 @@ struct pop3_server *pop3_server_new(const char *hostname, const struct pop3_opti
 	list_init(&s->connections);
 	list_init(&s->active);
 	list_init(&s->over);
+	list_init(&s->strangers);
 	error = listener == NULL ? 0 : pop3_server_attach(s, listener);
 	if (error < 0) {
 		pop3_server_free(s);

@@ -30,10 +30,11 @@ struct pop3_server {
 	struct admission admission;
 	struct pop3_link listeners;
 	struct pop3_link connections;
-	struct pop3_link active; /* connections to be pumped */
-	struct pop3_link over;   /* connections to be freed at the end of the turn */
-	size_t connection_count; /* those that have a record */
-	uint64_t now;            /* of this turn */
+	struct pop3_link active;    /* connections to be pumped */
+	struct pop3_link over;      /* connections to be freed at the end of the turn */
+	struct pop3_link strangers; /* open ones that have not logged in, the oldest first */
+	size_t connection_count;    /* those that have a record */
+	uint64_t now;               /* of this turn */
 	_Atomic uint64_t stop_at;
 	bool stopping; /* the drain has begun */
 	bool ended;    /* the drain time is over: all sessions have been ended */

@@ -26,6 +26,9 @@ static void fail_login(struct pop3_session *s, const char *step, enum pop3_resul
 		s->user = NULL;
 	}
 	reply_failure(s, result, text);
+	if (result == POP3_DENIED &&
+	    ++s->failed_logins >= s->settings->options.limits.failed_logins)
+		session_close(s, POP3_REASON_LIMIT);
 }
 
 static bool set_user(struct pop3_session *s, const char *name)

@@ -121,11 +121,11 @@ static void run_built_in(struct pop3_session *s, const char *verb, char *text)
 	const struct command *c = find(s, verb);
 	struct arguments a = {0};
 	if (c == NULL) {
-		reply(s, "-ERR unknown command");
+		reply_bad_command(s, "unknown command");
 		return;
 	}
 	if ((c->states & (1u << s->state)) == 0) {
-		reply(s, "-ERR command not valid in this state");
+		reply_bad_command(s, "command not valid in this state");
 		return;
 	}
 	switch (parse(c->grammar, text, &a)) {
@@ -133,10 +133,10 @@ static void run_built_in(struct pop3_session *s, const char *verb, char *text)
 		c->run(s, &a);
 		break;
 	case ARGUMENTS_WRONG:
-		reply(s, "-ERR wrong arguments");
+		reply_bad_command(s, "wrong arguments");
 		break;
 	case ARGUMENTS_BAD_MESSAGE:
-		reply(s, "-ERR invalid message number");
+		reply_bad_command(s, "invalid message number");
 		break;
 	}
 }

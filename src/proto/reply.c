@@ -103,6 +103,13 @@ void reply(struct pop3_session *s, const char *format, ...)
 	output_append(s, line, (size_t)length + 2);
 }
 
+void reply_bad_command(struct pop3_session *s, const char *text)
+{
+	reply(s, "-ERR %s", text);
+	if (++s->bad_commands >= s->settings->options.limits.bad_commands)
+		session_close(s, POP3_REASON_LIMIT);
+}
+
 void reply_failure(struct pop3_session *s, enum pop3_result result, const char *text)
 {
 	const struct failure *f = &failures[result];

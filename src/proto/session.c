@@ -227,11 +227,11 @@ static void take_line(struct pop3_session *s, enum line_status status, char *tex
 		break;
 	case LINE_TOO_LONG:
 		s->user_given = false;
-		reply(s, "-ERR line too long");
+		reply_bad_command(s, "line too long");
 		break;
 	case LINE_CONTROL:
 		s->user_given = false;
-		reply(s, "-ERR line has control characters");
+		reply_bad_command(s, "line has control characters");
 		break;
 	case LINE_NO_MEMORY:
 		session_terminate(s, POP3_REASON_ERROR);
@@ -402,8 +402,8 @@ void pop3_session_set_data(struct pop3_session *s, void *data, void (*release)(v
 
 const char *pop3_reason_name(enum pop3_reason reason)
 {
-	static const char *const names[] = {"quit",    "dropped", "timeout", "lost",
-					    "refused", "error",   "shutdown"};
+	static const char *const names[] = {"quit",    "dropped", "timeout",  "lost",
+					    "refused", "error",   "shutdown", "limit"};
 	return names[reason];
 }
 

@@ -7,8 +7,11 @@
 
 static const struct pop3_timeouts default_timeouts = {
 	.login = 60000, .idle = 600000, .write = 60000, .answer = 60000};
-static const struct pop3_limits default_limits = {
-	.connections = 10000, .connections_per_address = 50, .connections_per_user = 10};
+static const struct pop3_limits default_limits = {.connections = 10000,
+						  .connections_per_address = 50,
+						  .connections_per_user = 10,
+						  .failed_logins = 3,
+						  .bad_commands = 10};
 
 static void set_default(uint32_t *value, uint32_t standard)
 {
@@ -25,6 +28,8 @@ static void fill_in(struct pop3_options *o)
 	set_default(&o->limits.connections, default_limits.connections);
 	set_default(&o->limits.connections_per_address, default_limits.connections_per_address);
 	set_default(&o->limits.connections_per_user, default_limits.connections_per_user);
+	set_default(&o->limits.failed_logins, default_limits.failed_logins);
+	set_default(&o->limits.bad_commands, default_limits.bad_commands);
 	if (o->log == NULL) {
 		o->log = log_to_stderr;
 		o->log_data = NULL;

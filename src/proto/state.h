@@ -89,6 +89,8 @@ struct pop3_session {
 	uint64_t messages;
 	uint64_t octets;
 	uint64_t deleted;
+	uint32_t failed_logins;
+	uint32_t bad_commands;
 };
 
 /* ---- session.c ---- */
@@ -131,6 +133,8 @@ bool session_hears(struct pop3_session *, enum event_kind);
 
 /* Queue one response line; CRLF is added. At most RESPONSE_MAX octets. */
 __attribute__((format(printf, 2, 3))) void reply(struct pop3_session *, const char *format, ...);
+/* "-ERR text" to what is no command; too many of them end the session. */
+void reply_bad_command(struct pop3_session *, const char *text);
 /* "-ERR" with the code and text of a failure: the listener's text, else the standard one. */
 void reply_failure(struct pop3_session *, enum pop3_result, const char *text);
 /* Where the next octets can be written, and how many; NULL: out of memory, the session has ended.

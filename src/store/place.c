@@ -142,11 +142,12 @@ static int make_aside(const char *aside)
 static void remove_aside(const char *aside)
 {
 	char path[PATH_MAX + sizeof "/new"];
+	int result;
 	for (enum folder f = FOLDER_NEW; f <= FOLDER_CUR; f++) {
 		snprintf(path, sizeof path, "%s/%s", aside, folder_name(f));
-		rmdir(path);
+		IO_RETRY(result, rmdir(path));
 	}
-	rmdir(aside);
+	IO_RETRY(result, rmdir(aside));
 }
 
 /*
@@ -213,13 +214,16 @@ int place_make(const char *maildir, const char *home, int *descriptor, const cha
 	bool made = opened < 0;
 	if (made)
 		opened = make(maildir);
-	error = opened < 0 ? opened : make_folders(opened, made);
-	if (error == 0) {
-		*descriptor = opened;
-		return 0;
+	if (opened < 0) {
+		*problem = "cannot make the maildrop";
+		return opened;
 	}
-	if (opened >= 0)
+	error = make_folders(opened, made);
+	if (error < 0) {
 		close(opened);
-	*problem = "cannot make the maildrop";
-	return error;
+		*problem = "cannot make tmp/, new/ and cur/";
+		return error;
+	}
+	*descriptor = opened;
+	return 0;
 }

@@ -46,6 +46,16 @@ class Check(CheckCase):
             self.assertIn(name, text)
         self.assertNotRegex(text, r"passwd:1\b")
 
+    def test_hashes_that_are_weak_or_too_costly_are_named_by_line(self):
+        home = self.place.home("alice")
+        md5 = "$1$saltsalt$le8lFSqqnPaRFOlmAZpvH1"
+        slow = "$2b$31$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZabcde"
+        self.place.write_passwd(f"fine:{{PLAIN}}x::::{home}\nold:{md5}::::{home}\n")
+        text = self.check(0, r"passwd:2: old: note: the hash is weak")
+        self.assertNotRegex(text, r"passwd:1\b")
+        self.place.write_passwd(f"fine:{{PLAIN}}x::::{home}\nslow:{slow}::::{home}\n")
+        self.check((CONFIG, 65), r"passwd:2: slow: cannot log in: the hash costs too much")
+
     def test_missing_home_and_broken_maildir_are_reported(self):
         shutil.rmtree(self.place.home("bob"))
         os.rmdir(os.path.join(self.place.box("alice"), "cur"))

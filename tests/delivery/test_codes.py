@@ -164,9 +164,7 @@ class Disk(DeliveryTestCase):
     """A call on the disk fails, by strace(1): the message stays with the MTA."""
 
     def deliver_with(self, fault, code, pattern):
-        script = ["strace", "-qq", "-o", "/dev/null", "-e", "inject=" + fault]
-        done = subprocess.run([*script, *command(*self.words())], input=MESSAGE,
-                              capture_output=True, env=environment(), check=False)
+        done = self.strace("-o", "/dev/null", "-e", "inject=" + fault)
         self.assert_exit(done, code, pattern)
         self.count()
 
@@ -187,8 +185,9 @@ class Disk(DeliveryTestCase):
     def test_maildrop_that_cannot_be_made_is_temporary(self):
         shutil.rmtree(self.place.box())
         for call in range(1, 5):
+            text = "cannot make the maildrop" if call < 4 else "cannot make tmp/, new/ and cur/"
             self.deliver_with(f"mkdirat:error=EDQUOT:when={call}", TEMPFAIL,
-                              "cannot make the maildrop.*quota exceeded")
+                              text + ".*quota exceeded")
             # Half a Maildir would be refused at each login. The fourth folder is tmp/.
             left = sorted(name for _, names, _ in os.walk(self.place.home()) for name in names)
             self.assertEqual([] if call < 4 else ["Maildir", "cur", "new"], left)

@@ -48,8 +48,9 @@ class Program:
 
     def __init__(self, tree, command, addresses=1, stdin=subprocess.DEVNULL):
         self.log = tempfile.TemporaryFile()
+        # Unbuffered: select(2) does not see a line that has been read with the one before.
         self.process = subprocess.Popen(
-            command, stdin=stdin, stdout=subprocess.PIPE, stderr=self.log,
+            command, stdin=stdin, stdout=subprocess.PIPE, stderr=self.log, bufsize=0,
             env=dict(os.environ, LD_LIBRARY_PATH=tree.library_path))
         self.addresses = [self.read_address() for _ in range(addresses)]
         self.address = self.addresses[0]
@@ -344,6 +345,7 @@ class EmbedTest(TestCase):
                       encoding="utf-8") as file:
                 self.assertIn(f"\nExecStart={prefix}/bin/pop3-emitter serve ", file.read())
             self.assert_recipes(folder + prefix + "/share/doc/pop3-emitter/recipes/", prefix)
+            self.assertIn("share/doc/pop3-emitter/fail2ban/pop3-emitter.conf", installed)
             make("uninstall", "DESTDIR=" + folder, "PREFIX=" + prefix)
             self.assertEqual(files_below(folder), [os.path.relpath(foreign, folder)])
             self.count(len(installed))

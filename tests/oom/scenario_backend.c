@@ -94,11 +94,11 @@ static void prepare_files(void)
 static int start_auth(void)
 {
 	static char path[FILES_PATH];
-	const struct auth_settings settings = {.passwd = files_path(path, "passwd"),
-					       .maildir_root = oom_folder(),
-					       .mail_user = getuid(),
-					       .delay_on_loopback = true,
-					       .failure_delay = DELAY};
+	const struct auth_settings settings = {
+		.passwd = files_path(path, "passwd"),
+		.maildir_root = oom_folder(),
+		.mail_user = getuid(),
+		.rules = {.on_loopback = true, .delay_max = DELAY, .failure_delay = DELAY}};
 	struct passwd_error error = {0};
 	if (auth == NULL)
 		return auth_backend_new(&settings, crypt_workers, grants, &sink, &error, &auth);

@@ -2,7 +2,6 @@
 only bounded from below, or by a guard against hanging."""
 
 import os
-import resource
 import select
 import shutil
 import socket
@@ -15,6 +14,7 @@ from support.case import TestCase
 from support.wire import Client, Gone, connect
 
 ONE = script.STORE["one"]
+INSIDE = b"+OK POP3 server ready\r\n+OK send PASS\r\n+OK maildrop ready\r\n"
 SLOW = "$6$rounds=9000000$saltsaltsaltsalt$" + "." * 86  # seconds of work for one check
 
 
@@ -203,40 +203,45 @@ class Descriptors(TestCase):
         self.assertTrue(shutil.which("prlimit"), "prlimit (util-linux) is missing")
         wrapper = f"prlimit --nofile={limit}:{limit} " + os.environ.get("POP3_WRAPPER", "")
         with unittest.mock.patch.dict(os.environ, {"POP3_WRAPPER": wrapper}):
-            return self.server()
+            return self.server(users={"alice": "wonderland"} | {
+                f"user{i}": "secret" for i in range(80)})
 
     def test_server_without_descriptors_survives_without_a_busy_loop(self):
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if soft < 400:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (min(400, hard), hard))
         server = self.starved(64)
         server.expect_log(r"level=(warning|error)")
-        clients = [connect(server.address) for _ in range(150)]
-        for sock in clients:
-            self.addCleanup(sock.close)
-        greeted = [sock for sock in clients if self.greeted(sock)]
-        self.assertGreater(len(greeted), 10)
-        self.assertLess(len(greeted), 64)
+        clients = []
+        for number in range(80):
+            clients.append(connect(server.address))
+            self.addCleanup(clients[-1].close)
+            clients[-1].sendall(b"USER user%d\r\nPASS secret\r\n" % number)
+            time.sleep(0.05)
+        inside = [sock for sock in clients if self.is_inside(sock)]
+        self.assertGreater(len(inside), 10)
+        self.assertLess(len(inside), 64)
         begin, used = time.monotonic(), self.cpu(server)
         time.sleep(2)
         used = self.cpu(server) - used
         self.assertLess(used, (time.monotonic() - begin) / 2, "busy while out of descriptors")
         # Those inside are still served, those outside come in when there is room.
-        greeted[0].sendall(b"QUIT\r\n")
-        self.assertEqual(self.all_of(greeted[0]), b"+OK POP3 server ready\r\n+OK bye\r\n")
-        for sock in greeted[1:]:
+        inside[0].sendall(b"QUIT\r\n")
+        self.assertEqual(self.all_of(inside[0]), INSIDE + b"+OK bye\r\n")
+        for sock in inside[1:]:
             sock.close()
-        waiting = [sock for sock in clients if sock not in greeted]
-        self.wait_until(lambda: self.greeted(waiting[0]) or self.gone(waiting[0]),
+        waiting = clients[-1]
+        self.wait_until(lambda: self.is_met(waiting),
                         "who waited is neither served nor refused")
         for sock in clients:
             sock.close()
         self.wait_until(lambda: self.usable(server), "the server does not recover")
 
     @staticmethod
-    def greeted(sock):
-        return bool(select.select([sock], [], [], 0.05)[0]) and sock.recv(
-            3, socket.MSG_PEEK) == b"+OK"
+    def is_inside(sock):
+        if not select.select([sock], [], [], 0.05)[0]:
+            return False
+        try:
+            return sock.recv(len(INSIDE), socket.MSG_PEEK) == INSIDE
+        except ConnectionResetError:
+            return False
 
     @staticmethod
     def all_of(sock):
@@ -246,10 +251,11 @@ class Descriptors(TestCase):
         return data
 
     @staticmethod
-    def gone(sock):
+    def is_met(sock):
+        """Greeted, refused, or closed."""
         try:
             return bool(select.select([sock], [], [], 0)[0]) and sock.recv(
-                4, socket.MSG_PEEK) in (b"", b"-ERR")
+                3, socket.MSG_PEEK) in (b"", b"+OK", b"-ER")
         except OSError:
             return True
 

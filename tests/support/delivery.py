@@ -4,10 +4,11 @@ what lies in the maildrop after it."""
 import os
 import re
 import stat
+import subprocess
 
 from support import messages
 from support.case import TestCase
-from support.server import Server, run, unprivileged
+from support.server import Server, command, environment, run, unprivileged
 
 # Codes of sysexits(3).
 USAGE, DATAERR, NOUSER, TEMPFAIL = 64, 65, 67, 75
@@ -33,6 +34,13 @@ class DeliveryTestCase(TestCase):
         done = run(*self.words(*flags, user=user), stdin=data, **options)
         self.count()
         return self.assert_exit(done, code, pattern)
+
+    def strace(self, *options, flags=()):
+        """Runs it under strace(1) with these options, MESSAGE on stdin: CompletedProcess."""
+        # The leak sanitizer, where it is built in, cannot work under strace.
+        return subprocess.run(["strace", "-qq", *options, *command(*self.words(*flags))],
+                              input=MESSAGE, capture_output=True, check=False,
+                              env=environment({"ASAN_OPTIONS": "detect_leaks=0"}))
 
     def folder(self, name, user="alice"):
         return os.path.join(self.place.box(user), name)

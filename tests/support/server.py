@@ -79,7 +79,7 @@ class Server:
 
     def __init__(self, folder, *arguments, users=None, passwd=None, config=None, env=None,
                  listen=("127.0.0.1:0",), subcommand="serve", user=True, stdin=None,
-                 maildirs=True, plain=False):
+                 maildirs=True, plain=False, patient=True):
         self.folder = folder
         self.users = {"alice": "wonderland", "bob": "builder"} if users is None else users
         self.arguments = arguments
@@ -88,6 +88,7 @@ class Server:
         self.subcommand = subcommand
         self.user = user            # add --user when root; False: the test says it itself
         self.plain = plain          # nothing but `arguments` on the command line
+        self.patient = patient      # with a client that makes mistakes
         self.stdin = stdin
         self.passwd_path = os.path.join(folder, "passwd")
         self.log_path = os.path.join(folder, "log")
@@ -144,6 +145,8 @@ class Server:
             words += ["--user", account.pw_name] if account and self.user else []
         for address in self.listen:
             words += ["--listen", address]
+        if self.patient:
+            words += ["--max-failed-logins", "1000", "--max-bad-commands", "100000"]
         return command(*words, *self.arguments)
 
     def popen(self, log):

@@ -69,6 +69,7 @@ void stage_init(struct stage *stage, const char *passwd)
 		.passwd = stage->passwd,
 		.maildir_root = stage->maildir,
 		.mail_user = STAGE_MAIL_USER,
+		.rules = {.delay_max = 60000},
 	};
 	stage->options = (struct pop3_options){
 		.size = sizeof(struct pop3_options),
@@ -76,6 +77,7 @@ void stage_init(struct stage *stage, const char *passwd)
 		.log_data = stage,
 		.apop = POP3_APOP_FIXED,
 		.apop_value = "<sea@wonderland>",
+		.limits = {.failed_logins = 100},
 	};
 }
 

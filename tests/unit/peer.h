@@ -34,7 +34,7 @@ struct peer_message {
 
 struct peer {
 	/* Set up before peer_connect(). */
-	struct pop3_options options;   /* no APOP, the log goes to `log` */
+	struct pop3_options options;   /* no APOP, patient, the log goes to `log` */
 	struct pop3_handlers handlers; /* all of them but `command` */
 	struct pop3_listener listener;
 	struct pop3_info info;

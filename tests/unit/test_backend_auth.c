@@ -285,7 +285,7 @@ static void denied_login_far_away_waits_for_the_failure_delay(void)
 	struct stage stage;
 	struct client near, far;
 	stage_init(&stage, passwd());
-	stage.settings.failure_delay = 300;
+	stage.settings.rules.failure_delay = 300;
 	stage_open(&stage);
 	client_init(&near, &stage, true);
 	client_init(&far, &stage, false);
@@ -318,8 +318,8 @@ static void delay_holds_on_loopback_where_that_is_set(void)
 	struct stage stage;
 	struct client near;
 	stage_init(&stage, passwd());
-	stage.settings.failure_delay = 100;
-	stage.settings.delay_on_loopback = true;
+	stage.settings.rules.failure_delay = 100;
+	stage.settings.rules.on_loopback = true;
 	stage_open(&stage);
 	client_init(&near, &stage, true);
 	uint64_t before = clock_now();
@@ -336,7 +336,7 @@ static void server_may_go_while_a_password_is_checked_or_denied(void)
 	struct client checked, queued, denied;
 	struct gate gate;
 	stage_init(&stage, passwd());
-	stage.settings.failure_delay = 30000;
+	stage.settings.rules.failure_delay = 30000;
 	stage_open(&stage);
 	client_init(&checked, &stage, true);
 	client_init(&queued, &stage, true);
@@ -372,6 +372,115 @@ static void client_that_leaves_during_the_check_leaves_no_grant(void)
 	stage_fini(&stage);
 }
 
+#define THROTTLED "-ERR [SYS/TEMP] too many failed logins, try again later\r\n"
+
+static void address_with_too_many_failures_is_not_looked_at(void)
+{
+	struct stage stage;
+	struct client guesser, neighbour;
+	stage_init(&stage, passwd());
+	stage.settings.rules.penalty =
+		(struct penalty_rules){.address_failures = 3, .recovery = 3600000};
+	stage_open(&stage);
+	client_init(&guesser, &stage, false);
+	client_init(&neighbour, &stage, true);
+	login(&guesser, "bob", "wrong", DENIED);
+	login(&guesser, "alice", "wrong", DENIED);
+	login(&guesser, "nobody", "wrong", DENIED);
+	for (int i = 0; i < 3; i++)
+		stage_expect_log(&stage, "event=login_refused", "reason=");
+	/* Also with the right password: else the answer would tell which it is. */
+	login(&guesser, "bob", "builder", THROTTLED);
+	stage_expect_log(&stage, "user=\"bob\"", "too many failed logins from this address");
+	login(&guesser, "alice", "wonderland", THROTTLED);
+	stage_expect_log(&stage, "user=\"alice\"", "too many failed logins from this address");
+	client_logs_in(&neighbour, "alice", "wonderland");
+	client_fini(&guesser);
+	client_fini(&neighbour);
+	stage_fini(&stage);
+}
+
+static void login_that_is_no_guess_costs_no_penalty(void)
+{
+	struct stage stage;
+	struct client client;
+	stage_init(&stage, passwd());
+	stage.settings.rules.penalty =
+		(struct penalty_rules){.address_failures = 1, .recovery = 3600000};
+	stage_open(&stage);
+	client_init(&client, &stage, false);
+	for (int i = 0; i < 3; i++) {
+		login(&client, "carol", "right", PERMANENT);
+		stage_expect_log(&stage, "user=\"carol\"", "uid");
+	}
+	client_logs_in(&client, "alice", "wonderland");
+	client_says(&client, "QUIT\r\n", "+OK bye\r\n");
+	client_fini(&client);
+	client_init(&client, &stage, false);
+	client_logs_in(&client, "bob", "builder");
+	client_fini(&client);
+	stage_fini(&stage);
+}
+
+static void login_that_comes_too_soon_is_told_so(void)
+{
+	struct stage stage;
+	struct client client;
+	stage_init(&stage, passwd());
+	stage.settings.rules.login_delay = 3600000;
+	stage_open(&stage);
+	client_init(&client, &stage, true);
+	client_says(&client, "CAPA\r\n",
+		    "+OK\r\nTOP\r\nUIDL\r\nUSER\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n"
+		    "EXPIRE NEVER\r\nIMPLEMENTATION pop3-emitter\r\nLOGIN-DELAY 3600\r\n.\r\n");
+	client_logs_in(&client, "bob", "builder");
+	client_says(&client, "QUIT\r\n", "+OK bye\r\n");
+	client_fini(&client);
+	client_init(&client, &stage, true);
+	/* RFC 2449 section 8.1.1; only who knows the password hears of it. */
+	login(&client, "bob", "wrong", DENIED);
+	stage_expect_log(&stage, "user=\"bob\"", "wrong password");
+	login(&client, "bob", "builder", "-ERR [LOGIN-DELAY] too soon after the last login\r\n");
+	stage_expect_log(&stage, "user=\"bob\"", "too soon after the last login");
+	client_logs_in(&client, "alice", "wonderland");
+	client_fini(&client);
+	stage_fini(&stage);
+}
+
+/* While the only worker is busy, who waits for it has no answer. */
+static void remembered_password_needs_no_worker(void)
+{
+	for (int remembers = 0; remembers < 2; remembers++) {
+		struct stage stage;
+		struct client client;
+		struct gate gate;
+		stage_init(&stage, passwd());
+		stage.settings.rules.remember = remembers ? 3600000 : 0;
+		stage.crypt_queue = 1;
+		stage_open(&stage);
+		client_init(&client, &stage, true);
+		client_logs_in(&client, "alice", "wonderland");
+		client_says(&client, "QUIT\r\n", "+OK bye\r\n");
+		client_fini(&client);
+		gate_close(&gate, stage.crypt);
+		struct client other;
+		client_init(&other, &stage, true);
+		client_send(&other, "USER alice\r\nPASS wrong\r\n");
+		client_init(&client, &stage, true);
+		login(&client, "alice", "wonderland",
+		      remembers ? "+OK maildrop ready\r\n" : TEMPORARY);
+		if (!remembers)
+			stage_expect_log(&stage, "event=login_overload", "count=1");
+		gate_open(&gate);
+		client_says(&other, "", "+OK send PASS\r\n" DENIED);
+		stage_expect_log(&stage, "user=\"alice\"", "wrong password");
+		client_fini(&other);
+		client_fini(&client);
+		stage_fini(&stage);
+	}
+	test_count(2);
+}
+
 static const struct test tests[] = {
 	TEST(user_with_a_hash_and_user_with_a_plain_secret_log_in),
 	TEST(unknown_wrong_and_disabled_get_the_same_answer),
@@ -389,6 +498,10 @@ static const struct test tests[] = {
 	TEST(delay_holds_on_loopback_where_that_is_set),
 	TEST(server_may_go_while_a_password_is_checked_or_denied),
 	TEST(client_that_leaves_during_the_check_leaves_no_grant),
+	TEST(address_with_too_many_failures_is_not_looked_at),
+	TEST(login_that_is_no_guess_costs_no_penalty),
+	TEST(login_that_comes_too_soon_is_told_so),
+	TEST(remembered_password_needs_no_worker),
 	TEST_END,
 };
 

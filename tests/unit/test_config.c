@@ -55,6 +55,8 @@ static void every_key_has_a_right_default_and_a_help(void)
 	CU_ASSERT_EQUAL(options.max_connections, 10000);
 	CU_ASSERT_EQUAL(options.max_connections_per_address, 50);
 	CU_ASSERT_EQUAL(options.max_connections_per_user, 10);
+	CU_ASSERT_EQUAL(options.max_failed_logins, 3);
+	CU_ASSERT_EQUAL(options.max_bad_commands, 10);
 	CU_ASSERT_EQUAL(options.login_timeout, 60);
 	CU_ASSERT_EQUAL(options.idle_timeout, 600);
 	CU_ASSERT_EQUAL(options.drain_timeout, 10);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "auth/base64.h"
+#include "auth/cost.h"
 #include "auth/passwd.h"
 #include "auth/scheme.h"
 #include "auth/scram.h"
@@ -91,7 +92,7 @@ static void password_too_long_for_crypt_is_denied(void)
 
 static void crypt_error_is_temporary_and_never_a_wrong_password(void)
 {
-	CU_ASSERT_EQUAL(check("{CRYPT}$y$zzz$abc", "x", 1), AUTH_TEMPORARY);
+	CU_ASSERT_EQUAL(check("{CRYPT}$y$j9$abc", "x", 1), AUTH_TEMPORARY);
 	CU_ASSERT_EQUAL(check("{CRYPT}$6$rounds=abc$ab", "x", 1), AUTH_TEMPORARY);
 }
 
@@ -332,7 +333,56 @@ static void base64_is_strict_in_both_directions(void)
 			base64_decode(wrong[i], strlen(wrong[i]), octets, sizeof octets, &length));
 }
 
+static void cost_of_a_secret_is_read_from_its_parameters(void)
+{
+	static const struct {
+		const char *secret;
+		enum secret_cost cost;
+	} cases[] = {
+		{"$2b$09$abcdefghijklmnopqrstuu", COST_WEAK},
+		{"$2b$10$abcdefghijklmnopqrstuu", COST_FAIR},
+		{"$2y$16$abcdefghijklmnopqrstuu", COST_FAIR},
+		{"$2b$17$abcdefghijklmnopqrstuu", COST_EXCESSIVE},
+		{"$6$salt$hash", COST_FAIR},
+		{"$6$rounds=4999$salt$hash", COST_WEAK},
+		{"$5$rounds=5000$salt$hash", COST_FAIR},
+		{"$6$rounds=10000000$salt$hash", COST_FAIR},
+		{"$6$rounds=10000001$salt$hash", COST_EXCESSIVE},
+		{"$6$rounds=99999999999999999999$salt$hash", COST_EXCESSIVE},
+		/* 16 MiB, the default; 512 MiB; 1 GiB; 512 KiB. */
+		{"$y$j9T$salt$hash", COST_FAIR},
+		{"$y$jET$salt$hash", COST_FAIR},
+		{"$y$jFT$salt$hash", COST_EXCESSIVE},
+		{"$y$j65$salt$hash", COST_WEAK},
+		{"$gy$j9T$salt$hash", COST_FAIR},
+		/* scrypt with N = 2^14 and r = 32: 64 MiB; N = 2^18: 1 GiB; r = 1: 2 MiB. */
+		{"$7$CU..../....salt$hash", COST_FAIR},
+		{"$7$GU..../....salt$hash", COST_EXCESSIVE},
+		{"$7$C/..../....salt$hash", COST_FAIR},
+		{"$1$saltsalt$le8lFSqqnPaRFOlmAZpvH1", COST_WEAK},
+		{"abJnggxhB/yWI", COST_WEAK},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		CU_ASSERT_EQUAL(secret_cost(AUTH_SCHEME_CRYPT, cases[i].secret), cases[i].cost);
+	CU_ASSERT_EQUAL(secret_cost(AUTH_SCHEME_PLAIN, "x"), COST_FAIR);
+	test_count(sizeof cases / sizeof *cases + 1);
+}
+
+/* What the program makes itself must not be found wanting. */
+static void new_secrets_are_neither_weak_nor_costly(void)
+{
+	static const char *const schemes[] = {"yescrypt", "bcrypt", "sha512-crypt", "sha256-crypt"};
+	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+		char secret[AUTH_SECRET_SIZE];
+		CU_ASSERT_EQUAL_FATAL(auth_make_secret(schemes[i], "wonderland", 10, secret), 0);
+		CU_ASSERT_EQUAL(secret_cost(AUTH_SCHEME_CRYPT, strchr(secret, '}') + 1), COST_FAIR);
+	}
+	test_count(4);
+}
+
 static const struct test tests[] = {
+	TEST(cost_of_a_secret_is_read_from_its_parameters),
+	TEST(new_secrets_are_neither_weak_nor_costly),
 	TEST(right_password_opens_each_scheme_and_wrong_ones_do_not),
 	TEST(password_with_nul_never_matches),
 	TEST(password_too_long_for_crypt_is_denied),

@@ -85,6 +85,40 @@ static void connections_of_an_address_are_limited_where_asked(void)
 	test_count(2);
 }
 
+static int greeted(const struct host *h)
+{
+	int client = dial(h);
+	guest_reads(client, "+OK POP3 server ready\r\n");
+	return client;
+}
+
+static void when_all_places_are_taken_the_oldest_stranger_goes(void)
+{
+	struct host h;
+	host_init(&h);
+	h.options.limits.connections = 3;
+	host_open(&h, "127.0.0.1:0");
+	host_start(&h);
+	int member = dial_in(&h);
+	int first = greeted(&h);
+	int second = greeted(&h);
+	usleep(EVICTION_AGE * 1000);
+	int third = greeted(&h);
+	guest_at_end(first);
+	/* The others, the member above all, stay. */
+	guest_asks(second, "QUIT\r\n", "+OK bye\r\n");
+	guest_asks(third, "QUIT\r\n", "+OK bye\r\n");
+	guest_asks(member, "NOOP\r\n", "+OK\r\n");
+	close(first);
+	close(second);
+	close(third);
+	close(member);
+	host_await(&h, &h.closed, 1);
+	CU_ASSERT_EQUAL(host_logged(&h, "reason=limit"), 1);
+	CU_ASSERT_EQUAL(host_logged(&h, "too many connections"), 0);
+	host_fini(&h);
+}
+
 static void refuse_with_text(struct pop3_connected *e, void *data)
 {
 	(void)data;
@@ -156,15 +190,25 @@ static bool has_greeting(int client)
 	return recv(client, octets, sizeof octets, MSG_DONTWAIT) > 0;
 }
 
+#define LOGIN "USER alice\r\nPASS secret\r\n"
+
+/* A client that has sent something before it is accepted. */
+static int dial_with(struct host *h, const char *text)
+{
+	int client = dial(h);
+	CU_ASSERT_EQUAL(send(client, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+	return client;
+}
+
 /* In a process of its own. 0, or the number of what went wrong. */
 static int starve(void)
 {
 	struct host h;
 	host_init(&h);
 	host_open(&h, "127.0.0.1:0");
-	int one = dial(&h);
-	int two = dial(&h);
-	int three = dial(&h);
+	int one = dial_with(&h, LOGIN);
+	int two = dial_with(&h, LOGIN);
+	int three = dial_with(&h, LOGIN);
 	exhaust(1);
 	int turns = turns_in(h.server, 600);
 	if (turns > 60)
@@ -187,16 +231,43 @@ static int starve(void)
 	return 0;
 }
 
-static void lack_of_descriptors_neither_spins_nor_ends_the_server(void)
+/* The same with clients that do not log in: each newcomer takes the place of the one before. */
+static int crowd_out(void)
+{
+	struct host h;
+	host_init(&h);
+	host_open(&h, "127.0.0.1:0");
+	int guests[3] = {dial(&h), dial(&h), dial(&h)};
+	exhaust(1);
+	if (turns_in(h.server, 3 * EVICTION_AGE + 300) > 60)
+		return 1;
+	for (int i = 0; i < 3; i++)
+		if (!has_greeting(guests[i]))
+			return 2;
+	pop3_server_free(h.server);
+	return host_logged(&h, "reason=limit") == 2 ? 0 : 3;
+}
+
+static void run_apart(int (*run)(void))
 {
 	int status = 0;
 	pid_t child = fork();
 	CU_ASSERT_FATAL(child >= 0);
 	if (child == 0)
-		_exit(starve());
+		_exit(run());
 	CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
 	CU_ASSERT(WIFEXITED(status));
 	CU_ASSERT_EQUAL(WEXITSTATUS(status), 0);
+}
+
+static void lack_of_descriptors_neither_spins_nor_ends_the_server(void)
+{
+	run_apart(starve);
+}
+
+static void lack_of_descriptors_is_met_by_closing_who_has_not_logged_in(void)
+{
+	run_apart(crowd_out);
 }
 
 static const struct test tests[] = {
@@ -204,6 +275,8 @@ static const struct test tests[] = {
 	TEST(connections_of_an_address_are_limited_where_asked),
 	TEST(connected_listener_can_refuse),
 	TEST(lack_of_descriptors_neither_spins_nor_ends_the_server),
+	TEST(lack_of_descriptors_is_met_by_closing_who_has_not_logged_in),
+	TEST(when_all_places_are_taken_the_oldest_stranger_goes),
 	TEST_END,
 };
 const struct test_suite suite_server_limits = {"server_limits", tests};

@@ -153,6 +153,78 @@ static void full_queue_refuses_work(void)
 	sem_destroy(&begun);
 }
 
+/* Behind a closed gate the queue fills; `party` is the name's hundreds. */
+struct line {
+	struct diary diary;
+	sem_t begun, gate;
+	struct workers *pool;
+	struct piece first, pieces[8];
+	size_t count;
+};
+
+static void line_begin(struct line *line, size_t queue_max)
+{
+	*line = (struct line){.diary = {.mutex = PTHREAD_MUTEX_INITIALIZER}};
+	sem_init(&line->begun, 0, 0);
+	sem_init(&line->gate, 0, 0);
+	line->pool = workers_new(1, queue_max);
+	line->first = piece(&line->diary, 0, &line->begun, &line->gate);
+	CU_ASSERT_EQUAL(workers_submit(line->pool, &line->first.work), 0);
+	CU_ASSERT(wait_for(&line->begun));
+}
+
+static int line_add(struct line *line, int name)
+{
+	struct piece *next = &line->pieces[line->count++];
+	*next = piece(&line->diary, name, &line->begun, NULL);
+	next->work.party = (uint64_t)name / 100;
+	return workers_submit(line->pool, &next->work);
+}
+
+/* Open the gate; the pieces must run in this order. */
+static void line_end(struct line *line, size_t count, const int order[])
+{
+	sem_post(&line->gate);
+	for (size_t i = 0; i < count; i++)
+		CU_ASSERT(wait_for(&line->begun));
+	workers_free(line->pool);
+	CU_ASSERT_EQUAL(line->diary.run_count, count + 1);
+	for (size_t i = 0; i < count; i++)
+		CU_ASSERT_EQUAL(line->diary.runs[i + 1], order[i]);
+	sem_destroy(&line->gate);
+	sem_destroy(&line->begun);
+}
+
+static void parties_take_turns(void)
+{
+	static const int order[] = {101, 201, 301, 102, 202, 103, 104};
+	struct line line;
+	line_begin(&line, 8);
+	for (int name = 101; name <= 104; name++)
+		CU_ASSERT_EQUAL(line_add(&line, name), 0);
+	CU_ASSERT_EQUAL(line_add(&line, 201), 0);
+	CU_ASSERT_EQUAL(line_add(&line, 202), 0);
+	CU_ASSERT_EQUAL(line_add(&line, 301), 0);
+	line_end(&line, 7, order);
+}
+
+static void full_queue_drops_the_last_of_the_longest_line(void)
+{
+	static const int order[] = {101, 201, 102};
+	struct line line;
+	line_begin(&line, 3);
+	for (int name = 101; name <= 103; name++)
+		CU_ASSERT_EQUAL(line_add(&line, name), 0);
+	CU_ASSERT_EQUAL(line_add(&line, 104), -EAGAIN);
+	CU_ASSERT_EQUAL(line_add(&line, 201), 0);
+	CU_ASSERT_EQUAL(line.diary.drop_count, 1);
+	CU_ASSERT_EQUAL(line.diary.drops[0], 103);
+	/* All lines are as long as its own now. */
+	CU_ASSERT_EQUAL(line_add(&line, 202), -EAGAIN);
+	CU_ASSERT_EQUAL(line.diary.drop_count, 1);
+	line_end(&line, 3, order);
+}
+
 static void freed_pool_drops_what_waits_and_ends_what_runs(void)
 {
 	struct diary diary = {.mutex = PTHREAD_MUTEX_INITIALIZER};
@@ -384,6 +456,8 @@ static void freed_delay_runs_what_waits_at_once(void)
 static const struct test tests[] = {
 	TEST(work_is_begun_in_order),
 	TEST(full_queue_refuses_work),
+	TEST(parties_take_turns),
+	TEST(full_queue_drops_the_last_of_the_longest_line),
 	TEST(freed_pool_drops_what_waits_and_ends_what_runs),
 	TEST(idle_pool_has_no_threads_and_a_busy_one_no_more_than_asked_for),
 	TEST(work_may_submit_itself_again),

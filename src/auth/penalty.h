@@ -1,0 +1,46 @@
+/*
+ * What failed logins cost. Each address and each user has a bucket of failures that it may have at
+ * once; one is forgiven after each recovery time. An attempt is charged before it is judged, so
+ * that many at the same time cannot all slip through, and is refunded if it succeeds.
+ *
+ * - An address whose bucket is used up is not judged any more, until one is forgiven.
+ * - A user whose bucket is used up is not judged for addresses that have failed themselves. So one
+ *   who guesses from many addresses has one guess for each, and a user who logs in from elsewhere,
+ *   with the right password at once, does not notice that somebody guesses.
+ *
+ * Not thread-safe; `now` and all times are milliseconds of one clock that never goes back.
+ */
+#ifndef POP3_AUTH_PENALTY_H
+#define POP3_AUTH_PENALTY_H
+
+#include <stdint.h>
+
+struct penalties;
+
+struct penalty_rules {
+	uint32_t address_failures; /* that an address may have at once; 0 = any number */
+	uint32_t user_failures;    /* that may be had at once for a user; 0 = any number */
+	uint32_t recovery;         /* until one of them is forgiven; at least 1 */
+};
+
+enum penalty { PENALTY_NONE, PENALTY_ADDRESS, PENALTY_USER };
+
+/* NULL: out of memory. */
+struct penalties *penalties_new(void);
+/* NULL is fine. */
+void penalties_free(struct penalties *);
+
+/*
+ * May an attempt be judged? `network` is any text that stands for the address. PENALTY_NONE: it
+ * may, and is charged to both; else whose bucket is used up, and nothing is charged.
+ */
+enum penalty penalties_charge(struct penalties *, const struct penalty_rules *, const char *network,
+			      const char *user, uint64_t now);
+/* It succeeded: take the charge back. */
+void penalties_refund(struct penalties *, const struct penalty_rules *, const char *network,
+		      const char *user, uint64_t now);
+/* How many failures of an address are not forgiven yet. */
+uint32_t penalties_failures(const struct penalties *, const struct penalty_rules *,
+			    const char *network, uint64_t now);
+
+#endif

@@ -1,0 +1,119 @@
+/* See judge.h. */
+#include "backend/judge.h"
+
+#include <string.h>
+
+#include "auth/verify.h"
+#include "backend/maildrops.h"
+
+const struct passwd_entry *judge_entry(const struct users *users,
+				       const struct pop3_authenticate *event)
+{
+	return passwd_lookup(users->passwd, event->user, users->settings.strip_domain);
+}
+
+/* ---- The password ---- */
+
+/* APOP and its like need the plaintext; the same work is done where there is none. */
+static enum auth_result check_digest(const struct passwd_entry *entry,
+				     const struct pop3_authenticate *event)
+{
+	const char *secret = auth_plaintext(entry);
+	const char *known = secret == NULL ? "" : secret;
+	bool matches = pop3_matches(event, known, strlen(known));
+	return secret != NULL && matches ? AUTH_OK : AUTH_DENIED;
+}
+
+/* Was this password right for this entry a short while ago? */
+static bool is_remembered(const struct court *court, const struct passwd_entry *entry,
+			  const struct pop3_authenticate *event, uint64_t now)
+{
+	if (entry == NULL || entry->state != PASSWD_USABLE || event->challenge != NULL)
+		return false;
+	const struct verified_login login = {entry->user, entry->secret, event->password};
+	return throttle_knows(court->throttle, &court->users->settings.rules, &login, now);
+}
+
+static enum auth_result check_password(const struct court *court, const struct passwd_entry *entry,
+				       const struct pop3_authenticate *event, uint64_t now)
+{
+	const struct passwd *passwd = court->users->passwd;
+	if (auth_is_cheap(passwd, entry))
+		return auth_verify(passwd, entry, event->password, strlen(event->password));
+	if (is_remembered(court, entry, event, now))
+		return AUTH_OK;
+	enum auth_result result =
+		auth_verify(passwd, entry, event->password, strlen(event->password));
+	if (result == AUTH_OK) {
+		const struct verified_login login = {entry->user, entry->secret, event->password};
+		throttle_remember(court->throttle, &court->users->settings.rules, &login, now);
+	}
+	return result;
+}
+
+bool judge_is_quick(const struct court *court, const struct passwd_entry *entry,
+		    const struct pop3_authenticate *event, uint64_t now)
+{
+	return event->challenge != NULL || auth_is_cheap(court->users->passwd, entry) ||
+	       is_remembered(court, entry, event, now);
+}
+
+/* ---- The rest ---- */
+
+static const char *denied_reason(const struct passwd_entry *entry,
+				 const struct pop3_authenticate *event)
+{
+	if (entry == NULL)
+		return "no such user";
+	if (entry->state != PASSWD_USABLE)
+		return passwd_state_text(entry->state);
+	if (event->challenge != NULL && auth_plaintext(entry) == NULL)
+		return "the method needs a {PLAIN} secret";
+	return "wrong password";
+}
+
+static bool acts_for_another(const struct pop3_authenticate *event)
+{
+	return event->authzid != NULL && *event->authzid != '\0' &&
+	       strcmp(event->authzid, event->user) != 0;
+}
+
+/* The password was right: put the grant, unless something is wrong with the entry. */
+static struct verdict admit(const struct court *court, const struct passwd_entry *entry,
+			    uint64_t session, uint64_t now)
+{
+	const struct auth_settings *settings = &court->users->settings;
+	struct maildrop_path path;
+	if (throttle_is_too_soon(court->throttle, &settings->rules, entry->user, now))
+		return (struct verdict){.result = POP3_LOGIN_DELAY,
+					.reason = "too soon after the last login"};
+	const char *reason =
+		maildrop_path_find(entry, settings->maildir_root, settings->mail_user, &path);
+	if (reason != NULL)
+		return (struct verdict){.result = POP3_PERMANENT, .reason = reason};
+	const struct store_grant grant = {.session = session,
+					  .user = entry->user,
+					  .maildrop = path.maildrop,
+					  .home = path.home};
+	if (grants_put(court->grants, &grant, now) != 0)
+		return (struct verdict){.result = POP3_TEMPORARY, .reason = "out of memory"};
+	return (struct verdict){.result = POP3_OK, .user = entry->user};
+}
+
+struct verdict judge(const struct court *court, const struct passwd_entry *entry,
+		     const struct pop3_authenticate *event, uint64_t now)
+{
+	enum auth_result result = event->challenge != NULL
+					  ? check_digest(entry, event)
+					  : check_password(court, entry, event, now);
+	if (result == AUTH_TEMPORARY)
+		return (struct verdict){.result = POP3_TEMPORARY,
+					.reason = "the password could not be checked"};
+	if (result == AUTH_DENIED)
+		return (struct verdict){.result = POP3_DENIED,
+					.reason = denied_reason(entry, event)};
+	if (acts_for_another(event))
+		return (struct verdict){.result = POP3_DENIED,
+					.reason = "wants to act for another user"};
+	return admit(court, entry, event->event.id, now);
+}

@@ -1,0 +1,41 @@
+/*
+ * Is this login right, and may the user have a maildrop? Judges one `authenticate` against one
+ * generation of users. Any thread; how long it takes says judge_is_quick().
+ */
+#ifndef POP3_BACKEND_JUDGE_H
+#define POP3_BACKEND_JUDGE_H
+
+#include "backend/grants.h"
+#include "backend/throttle.h"
+#include "backend/users.h"
+
+/* What a login comes to. */
+struct verdict {
+	enum pop3_result result;
+	const char *user;   /* the canonical name, if the result is POP3_OK; the generation's */
+	const char *text;   /* for the client; NULL = the standard one */
+	const char *reason; /* for the log; NULL = nothing to say */
+	bool throttled;     /* it was not judged: there were too many failures before */
+};
+
+/* What it is judged with; all borrowed. */
+struct court {
+	struct grants *grants;
+	struct throttle *throttle;
+	const struct users *users;
+};
+
+/* The entry of who wants in; NULL: there is none. */
+const struct passwd_entry *judge_entry(const struct users *, const struct pop3_authenticate *);
+/* Can a thread that serves clients judge it: is it a mere comparison, or remembered as right? */
+bool judge_is_quick(const struct court *, const struct passwd_entry *,
+		    const struct pop3_authenticate *, uint64_t now);
+/*
+ * The verdict, `entry` by judge_entry(). With POP3_OK the session's grant has been put. Unknown,
+ * wrong and disabled cost the same work; whatever else is wrong is only said to who knows the
+ * password.
+ */
+struct verdict judge(const struct court *, const struct passwd_entry *entry,
+		     const struct pop3_authenticate *, uint64_t now);
+
+#endif

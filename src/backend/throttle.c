@@ -1,0 +1,177 @@
+/* See throttle.h. One mutex guards all; what is done under it is a few hundred nanoseconds. */
+#include "backend/throttle.h"
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "auth/limits.h"
+#include "auth/moments.h"
+#include "base/hash.h"
+
+/* Octets of an IPv6 address that are its network: 64 bits, which one customer has. */
+#define NETWORK_V6 8
+
+struct throttle {
+	pthread_mutex_t mutex;
+	struct hash_key key; /* of parties */
+	struct penalties *penalties;
+	struct moments *logins; /* by user: when the next is allowed */
+	struct verified *verified;
+};
+
+struct throttle *throttle_new(void)
+{
+	struct throttle *t = calloc(1, sizeof *t);
+	if (t == NULL)
+		return NULL;
+	pthread_mutex_init(&t->mutex, NULL);
+	t->penalties = penalties_new();
+	t->logins = moments_new(PENALTY_ENTRIES);
+	t->verified = verified_new();
+	if (t->penalties == NULL || t->logins == NULL || t->verified == NULL ||
+	    getrandom(&t->key, sizeof t->key, 0) != sizeof t->key) {
+		throttle_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+void throttle_free(struct throttle *t)
+{
+	if (t == NULL)
+		return;
+	penalties_free(t->penalties);
+	moments_free(t->logins);
+	verified_free(t->verified);
+	pthread_mutex_destroy(&t->mutex);
+	free(t);
+}
+
+/* ---- Addresses ---- */
+
+/* "[2001:db8::1]:4711" becomes "2001:db8::", all else what stands before its port. */
+static void network_of(const struct pop3_info *info, char network[POP3_ADDRESS_SIZE])
+{
+	struct in6_addr address;
+	const char *peer = info == NULL ? "" : info->peer;
+	const char *colon = strrchr(peer, ':');
+	size_t length = colon == NULL ? strlen(peer) : (size_t)(colon - peer);
+	bool bracketed = length > 2 && peer[0] == '[' && peer[length - 1] == ']';
+	if (bracketed) {
+		peer++;
+		length -= 2;
+	}
+	memcpy(network, peer, length);
+	network[length] = '\0';
+	if (!bracketed || inet_pton(AF_INET6, network, &address) != 1)
+		return;
+	memset(address.s6_addr + NETWORK_V6, 0, sizeof address.s6_addr - NETWORK_V6);
+	inet_ntop(AF_INET6, &address, network, POP3_ADDRESS_SIZE);
+}
+
+uint64_t throttle_party(const struct throttle *t, const struct pop3_info *info)
+{
+	char network[POP3_ADDRESS_SIZE];
+	network_of(info, network);
+	return hash_keyed(&t->key, network, strlen(network)) | 1;
+}
+
+static bool is_spared(const struct throttle_rules *rules, const struct pop3_info *info)
+{
+	return info != NULL && info->loopback && !rules->on_loopback;
+}
+
+/* ---- Failures ---- */
+
+const char *throttle_enter(struct throttle *t, const struct throttle_rules *rules,
+			   const struct pop3_info *info, const char *user, uint64_t now)
+{
+	static const char *const reasons[] = {
+		[PENALTY_NONE] = NULL,
+		[PENALTY_ADDRESS] = "too many failed logins from this address",
+		[PENALTY_USER] = "too many failed logins of this user, and some from this address",
+	};
+	char network[POP3_ADDRESS_SIZE];
+	if (is_spared(rules, info))
+		return NULL;
+	network_of(info, network);
+	pthread_mutex_lock(&t->mutex);
+	enum penalty penalty = penalties_charge(t->penalties, &rules->penalty, network, user, now);
+	pthread_mutex_unlock(&t->mutex);
+	return reasons[penalty];
+}
+
+void throttle_pass(struct throttle *t, const struct throttle_rules *rules,
+		   const struct pop3_info *info, const char *user, uint64_t now)
+{
+	char network[POP3_ADDRESS_SIZE];
+	if (is_spared(rules, info))
+		return;
+	network_of(info, network);
+	pthread_mutex_lock(&t->mutex);
+	penalties_refund(t->penalties, &rules->penalty, network, user, now);
+	pthread_mutex_unlock(&t->mutex);
+}
+
+uint32_t throttle_delay(struct throttle *t, const struct throttle_rules *rules,
+			const struct pop3_info *info, uint64_t now)
+{
+	char network[POP3_ADDRESS_SIZE];
+	if (rules->failure_delay == 0 || is_spared(rules, info))
+		return 0;
+	network_of(info, network);
+	pthread_mutex_lock(&t->mutex);
+	uint64_t count = penalties_failures(t->penalties, &rules->penalty, network, now);
+	pthread_mutex_unlock(&t->mutex);
+	uint64_t delay = rules->failure_delay * (count == 0 ? 1 : count);
+	return delay < rules->delay_max ? (uint32_t)delay : rules->delay_max;
+}
+
+/* ---- LOGIN-DELAY ---- */
+
+bool throttle_is_too_soon(struct throttle *t, const struct throttle_rules *rules, const char *user,
+			  uint64_t now)
+{
+	if (rules->login_delay == 0)
+		return false;
+	pthread_mutex_lock(&t->mutex);
+	uint64_t allowed = moments_get(t->logins, user, strlen(user));
+	pthread_mutex_unlock(&t->mutex);
+	return allowed > now;
+}
+
+void throttle_note_session(struct throttle *t, const struct throttle_rules *rules, const char *user,
+			   uint64_t when)
+{
+	if (rules->login_delay == 0)
+		return;
+	pthread_mutex_lock(&t->mutex);
+	moments_set(t->logins, user, strlen(user), when + rules->login_delay);
+	pthread_mutex_unlock(&t->mutex);
+}
+
+/* ---- Passwords that were right ---- */
+
+bool throttle_knows(struct throttle *t, const struct throttle_rules *rules,
+		    const struct verified_login *login, uint64_t now)
+{
+	if (rules->remember == 0)
+		return false;
+	pthread_mutex_lock(&t->mutex);
+	bool known = verified_knows(t->verified, login, now);
+	pthread_mutex_unlock(&t->mutex);
+	return known;
+}
+
+void throttle_remember(struct throttle *t, const struct throttle_rules *rules,
+		       const struct verified_login *login, uint64_t now)
+{
+	if (rules->remember == 0)
+		return;
+	pthread_mutex_lock(&t->mutex);
+	verified_note(t->verified, login, now + rules->remember);
+	pthread_mutex_unlock(&t->mutex);
+}
