@@ -123,5 +123,6 @@ clean:
 -include tests/bench/bench.mk
 -include tests/fuzz/fuzz.mk
 -include tests/oom/oom.mk
+-include tests/store/store.mk
 -include install.mk
 -include $(LIB_OBJECTS:.o=.d) $(APP_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d)

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "auth/user.h"
+#include "base/io.h"
+#include "store/folder.h"
 
 /* Of what strerror_r(3) may say. */
 #define ERROR_SIZE 128
@@ -46,10 +48,11 @@ const char *maildrop_path_find(const struct passwd_entry *entry, const char *roo
 /* A directory's entries are on disk only when it is synced. */
 static int sync_directory(const char *path)
 {
-	int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int directory;
+	IO_RETRY(directory, open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	if (directory < 0)
 		return -errno;
-	int result = fsync(directory) == 0 || errno == EINVAL || errno == EROFS ? 0 : -errno;
+	int result = folder_sync(directory);
 	close(directory);
 	return result;
 }
@@ -57,13 +60,19 @@ static int sync_directory(const char *path)
 int maildrop_path_prepare(const struct maildrop_path *path)
 {
 	char parent[PATH_MAX];
+	struct stat status;
+	int result;
 	size_t length = strlen(path->maildrop) - strlen("/Maildir");
 	memcpy(parent, path->maildrop, length);
 	parent[length] = '\0';
 	if (strcmp(parent, path->home) == 0)
 		return 0;
-	if (mkdir(parent, 0700) != 0)
-		return errno == EEXIST ? 0 : -errno;
+	IO_RETRY(result, mkdir(parent, 0700));
+	if (result != 0 && errno != EEXIST)
+		return -errno;
+	/* Without a maildrop in it whoever made it may not have come to sync it. */
+	if (result != 0 && folder_stat(AT_FDCWD, path->maildrop, &status) == 0)
+		return 0;
 	return sync_directory(path->home);
 }
 

@@ -9,6 +9,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/io.h"
+
 void loader_init(struct loader *l, struct waker *waker)
 {
 	*l = (struct loader){.waker = waker};
@@ -30,7 +32,8 @@ int loader_try(struct load_job *job)
 {
 #ifdef RWF_NOWAIT
 	struct iovec part = {job->load.buffer, job->load.size};
-	ssize_t got = preadv2(job->load.descriptor, &part, 1, (off_t)job->load.offset, RWF_NOWAIT);
+	ssize_t got;
+	IO_RETRY(got, preadv2(job->load.descriptor, &part, 1, (off_t)job->load.offset, RWF_NOWAIT));
 	if (got < 0)
 		return errno == EAGAIN ? -EAGAIN : -EOPNOTSUPP;
 	job->result = got;
@@ -45,9 +48,7 @@ int loader_try(struct load_job *job)
 static ssize_t read_now(const struct pop3_load *load)
 {
 	ssize_t got;
-	do {
-		got = pread(load->descriptor, load->buffer, load->size, (off_t)load->offset);
-	} while (got < 0 && errno == EINTR);
+	IO_RETRY(got, pread(load->descriptor, load->buffer, load->size, (off_t)load->offset));
 	return got < 0 ? -errno : got;
 }
 

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/io.h"
+
 /* Where files without a name cannot be had, a file of this name is made and removed. */
 #define PROBE_FILE "pop3-emitter.probe"
 /* How far a file system's clock may be behind this machine's, in seconds, where it cannot be asked:
@@ -60,16 +62,15 @@ bool change_is_settled(const struct folder_state *state, const struct timespec *
 static int make_probe(const struct maildir *maildir)
 {
 	int directory = maildir->descriptor;
-	int probe = openat(directory, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	int probe;
+	IO_RETRY(probe, openat(directory, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
 	if (probe >= 0)
 		return probe;
 	/* One that was left behind by a process that was killed, perhaps. */
-	unlinkat(directory, PROBE_FILE, 0);
-	probe = openat(directory, PROBE_FILE, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		       0600);
-	if (probe < 0)
-		return -errno;
-	unlinkat(directory, PROBE_FILE, 0);
+	folder_delete(directory, PROBE_FILE);
+	probe = folder_create(directory, PROBE_FILE);
+	if (probe >= 0)
+		folder_delete(directory, PROBE_FILE);
 	return probe;
 }
 
@@ -77,7 +78,7 @@ static void take_moment(const struct maildir *maildir, struct timespec *moment)
 {
 	struct stat status;
 	int probe = make_probe(maildir);
-	bool told = probe >= 0 && fstat(probe, &status) == 0;
+	bool told = probe >= 0 && folder_status(probe, &status) == 0;
 	if (probe >= 0)
 		close(probe);
 	if (told) {

@@ -76,7 +76,7 @@ static void read_index(struct collection *c)
 static void write_index(const struct collection *c, const struct scan *scan,
 			struct maildrop_list *list)
 {
-	const struct index index = {
+	struct index index = {
 		.list = list,
 		.state = scan->state,
 		.moments = {scan->moments[FOLDER_NEW], scan->moments[FOLDER_CUR]},
@@ -84,6 +84,9 @@ static void write_index(const struct collection *c, const struct scan *scan,
 	};
 	if (!c->has_place || c->options->without_trace)
 		return;
+	/* What was left out may come to be readable, which no folder shows: they are read again. */
+	if (scan->unreadable.count > 0 || scan->vanished)
+		index.state = (struct maildir_state){0};
 	int error = index_write(&c->place, &index);
 	if (error < 0)
 		complain(c, c->place.name, "the index cannot be written", error);

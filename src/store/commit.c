@@ -81,8 +81,9 @@ static int delete_name(struct commit *c, enum folder folder, int descriptor, con
 		return error;
 	if (!S_ISREG(status.st_mode) || folder_identity(&c->maildrop->maildir, &status) != identity)
 		return -ESTALE;
-	if (unlinkat(descriptor, name, 0) < 0)
-		return -errno;
+	error = folder_delete(descriptor, name);
+	if (error < 0)
+		return error;
 	c->touched[folder] = true;
 	c->deleted[folder]++;
 	*more_names = status.st_nlink > 1;

@@ -132,8 +132,9 @@ static void warn_of_spoilt(const struct store_grant *grant, const struct log_sin
 static int read_list(int descriptor, struct stat *status, char **text, size_t *length,
 		     struct uidlist_report *why)
 {
-	if (fstat(descriptor, status) < 0)
-		return -errno;
+	int error = folder_status(descriptor, status);
+	if (error < 0)
+		return error;
 	if (!S_ISREG(status->st_mode))
 		return uidlist_wrong(why, "the list is not a regular file");
 	if (status->st_size > FOREIGN_LIST_MAX)
@@ -161,6 +162,33 @@ static int parse(char *text, size_t length, const struct uidl_rule *rule,
 	return foreign_ids_parse(text, length, rule, &key, why, ids);
 }
 
+/* -ENOENT: there is no list for certain. Taking one that is there for none changes unique-ids. */
+static int open_list(int maildir, const struct uidl_rule *rule)
+{
+	struct stat status;
+	if (rule->format == UIDL_NAME)
+		return -ENOENT;
+	int descriptor = folder_open_file(maildir, foreign_file(rule->format));
+	if (descriptor != -ENOENT)
+		return descriptor;
+	int error = folder_stat(maildir, foreign_file(rule->format), &status);
+	return error == 0 ? -EAGAIN : error;
+}
+
+/* The list, parsed, with its state. Whatever fails here, the list is there. */
+static int load_list(int descriptor, const struct uidl_rule *rule, struct stat *status,
+		     struct uidlist_report *why, struct foreign_ids **ids)
+{
+	char *text = NULL;
+	size_t length = 0;
+	int error = read_list(descriptor, status, &text, &length, why);
+	if (error == 0)
+		error = parse(text, length, rule, why, ids);
+	if (error < 0)
+		free(text);
+	return error == -ENOENT ? -ESTALE : error;
+}
+
 enum store_result foreign_ids_load(int maildir, const struct uidl_rule *rule,
 				   const struct store_grant *grant, const struct log_sink *sink,
 				   uint64_t *rules, struct foreign_ids **ids)
@@ -168,18 +196,10 @@ enum store_result foreign_ids_load(int maildir, const struct uidl_rule *rule,
 	struct uidlist_report why = {0};
 	struct stat status;
 	struct foreign_ids *loaded = NULL;
-	int descriptor = -ENOENT;
-	if (rule->format != UIDL_NAME)
-		descriptor = folder_open_file(maildir, foreign_file(rule->format));
-	int error = descriptor < 0 ? descriptor : 0;
-	if (error == 0) {
-		char *text = NULL;
-		size_t length = 0;
-		error = read_list(descriptor, &status, &text, &length, &why);
-		if (error == 0)
-			error = parse(text, length, rule, &why, &loaded);
-		if (loaded == NULL)
-			free(text);
+	int error = open_list(maildir, rule);
+	if (error >= 0) {
+		int descriptor = error;
+		error = load_list(descriptor, rule, &status, &why, &loaded);
 		close(descriptor);
 	}
 	if (error < 0 && error != -ENOENT)

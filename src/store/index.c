@@ -33,7 +33,8 @@ int index_place_open(const struct maildir *maildir, const char *directory, const
 	int error = name_hash(maildrop, strlen(maildrop), hash);
 	if (error < 0)
 		return error;
-	int descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int descriptor;
+	IO_RETRY(descriptor, open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	if (descriptor < 0)
 		return -errno;
 	place->directory = descriptor;
@@ -153,8 +154,9 @@ static int read_file(int file, struct index *index, const char **why)
 {
 	struct stat status;
 	struct index_head head = {0};
-	if (fstat(file, &status) < 0)
-		return -errno;
+	int error = folder_status(file, &status);
+	if (error < 0)
+		return error;
 	*why = "it is not a regular file";
 	if (!S_ISREG(status.st_mode))
 		return -EINVAL;
@@ -205,22 +207,29 @@ static int write_file(int file, const struct index *index)
 	return error < 0 ? error : io_write_all(file, block, size);
 }
 
+static int replace(const struct index_place *place)
+{
+	int result;
+	IO_RETRY(result,
+		 renameat(place->directory, place->new_name, place->directory, place->name));
+	return result < 0 ? -errno : 0;
+}
+
 int index_write(const struct index_place *place, const struct index *index)
 {
 	/* What is left of a process that was killed, or a link to somebody's mail: nothing that is
 	 * there already is written to. */
-	unlinkat(place->directory, place->new_name, 0);
-	int file = openat(place->directory, place->new_name,
-			  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	folder_delete(place->directory, place->new_name);
+	int file = folder_create(place->directory, place->new_name);
 	if (file < 0)
-		return -errno;
+		return file;
 	int error = write_file(file, index);
-	if (close(file) < 0 && error == 0)
-		error = -errno;
-	if (error == 0 &&
-	    renameat(place->directory, place->new_name, place->directory, place->name) < 0)
-		error = -errno;
+	int closed = io_close(file);
+	if (error == 0)
+		error = closed;
+	if (error == 0)
+		error = replace(place);
 	if (error < 0)
-		unlinkat(place->directory, place->new_name, 0);
+		folder_delete(place->directory, place->new_name);
 	return error;
 }

@@ -7,12 +7,13 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/io.h"
+
 static int lock_once(int (*lock)(int, int), int descriptor)
 {
-	while (lock(descriptor, LOCK_EX | LOCK_NB) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return 0;
+	int result;
+	IO_RETRY(result, lock(descriptor, LOCK_EX | LOCK_NB));
+	return result < 0 ? -errno : 0;
 }
 
 /* NFS turns flock(2) into a lock that needs a descriptor to write with: EBADF for a directory. */
@@ -32,8 +33,9 @@ int lock_take_by(int (*lock)(int, int), int directory, int *file)
 	}
 
 	/* The file stays: removing it would let two sessions lock two files of one name. */
-	int descriptor = openat(directory, LOCK_FILE,
-				O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	int descriptor;
+	IO_RETRY(descriptor, openat(directory, LOCK_FILE,
+				    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
 	if (descriptor < 0)
 		return -errno;
 	error = lock_once(lock, descriptor);

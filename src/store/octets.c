@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/io.h"
+
 /* Read at once when counting; on the stack of a worker. */
 #define READ_SIZE 16384
 
@@ -41,9 +43,8 @@ int octets_count(int descriptor, uint64_t length, struct octets *result)
 	while (o.length < length) {
 		size_t size = length - o.length < sizeof buffer ? (size_t)(length - o.length)
 								: sizeof buffer;
-		ssize_t got = pread(descriptor, buffer, size, (off_t)o.length);
-		if (got < 0 && errno == EINTR)
-			continue;
+		ssize_t got;
+		IO_RETRY(got, pread(descriptor, buffer, size, (off_t)o.length));
 		if (got < 0)
 			return -errno;
 		if (got == 0)

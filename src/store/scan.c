@@ -91,12 +91,13 @@ static bool is_other_file(int error)
 static int count_open_file(const struct maildir *maildir, int descriptor, struct found *found)
 {
 	struct stat status;
-	if (fstat(descriptor, &status) < 0)
-		return -errno;
+	int error = folder_status(descriptor, &status);
+	if (error < 0)
+		return error;
 	if (!S_ISREG(status.st_mode))
 		return -ENOENT;
 	struct octets octets;
-	int error = octets_count(descriptor, (uint64_t)status.st_size, &octets);
+	error = octets_count(descriptor, (uint64_t)status.st_size, &octets);
 	if (error < 0)
 		return error;
 	found->identity = folder_identity(maildir, &status);
@@ -148,13 +149,15 @@ static int measure(const struct visitor *v, const struct folder_entry *entry, st
 }
 
 /*
- * Does the failure concern this file alone? Being out of memory or descriptors concerns all, and so
- * does a folder that may be read but not entered.
+ * Does the failure concern this file alone, and will it stay until a person mends it? Then the
+ * message is left out. All else may pass (no memory, no descriptors, an input error, a stale
+ * handle), and a list that lacks a message looks to a client as if it had been deleted: then there
+ * is no list. A folder that may be read but not entered concerns all its files.
  */
 static bool is_of_file(const struct folder_entry *entry, int error)
 {
 	struct stat status;
-	if (error != -EACCES && error != -EPERM && error != -EIO && error != -EFBIG)
+	if (error != -EACCES && error != -EPERM && error != -EFBIG)
 		return false;
 	return folder_stat(entry->descriptor, entry->name, &status) != -EACCES;
 }

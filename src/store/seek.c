@@ -25,13 +25,14 @@ static int try_name(struct seek *s, int directory, const char *name)
 		return 0;
 	if (descriptor < 0)
 		return descriptor;
-	if (fstat(descriptor, s->status) == 0 && S_ISREG(s->status->st_mode) &&
+	int error = folder_status(descriptor, s->status);
+	if (error == 0 && S_ISREG(s->status->st_mode) &&
 	    (!s->exact || folder_identity(s->maildir, s->status) == s->entry->identity)) {
 		s->descriptor = descriptor;
 		return 1;
 	}
 	close(descriptor);
-	return 0;
+	return error;
 }
 
 /*
@@ -70,7 +71,7 @@ int seek_open_cached(const struct maildir *maildir, const struct maildrop_entry 
 	int opened = folder_open_cached(maildir->descriptor, path);
 	if (opened < 0)
 		return -EAGAIN;
-	if (fstat(opened, status) < 0 || !S_ISREG(status->st_mode) ||
+	if (folder_status(opened, status) < 0 || !S_ISREG(status->st_mode) ||
 	    folder_identity(maildir, status) != entry->identity) {
 		close(opened);
 		return -EAGAIN;

@@ -23,9 +23,11 @@ class TestCase(unittest.TestCase):
         """Adds to the number of cases this test covered (the results count 1 if never called)."""
         self.cases += cases
 
-    def temporary(self, prefix="pop3-test-"):
-        """A new folder, removed at the end; as root it belongs to the account that serves."""
-        path = tempfile.mkdtemp(prefix=prefix)
+    def temporary(self, prefix="pop3-test-", in_memory=False):
+        """A new folder, removed at the end; as root it belongs to the account that serves.
+        in_memory: on a tmpfs, if there is one."""
+        memory = "/dev/shm" if in_memory and os.access("/dev/shm", os.W_OK) else None
+        path = tempfile.mkdtemp(prefix=prefix, dir=memory)
         self.addCleanup(shutil.rmtree, path, ignore_errors=True)
         os.chmod(path, 0o755)
         account = unprivileged()
