@@ -123,7 +123,8 @@ def main():
             if name not in outcomes:
                 return "did not run"
             bad = outcomes[name] - {"ok"}
-            return {"skip": "was skipped", "fail": "failed"}.get(min(bad)) if bad else None
+            said = {"skip": "was skipped", "fail": "failed", "unable": "cannot be run here"}
+            return said[min(bad)] if bad else None
         problems += judge(clauses, ran)
     for problem in problems:
         print(problem, file=sys.stderr)

@@ -74,7 +74,8 @@ static int make_probe(const struct maildir *maildir)
 	return probe;
 }
 
-static void take_moment(const struct maildir *maildir, struct timespec *moment)
+/* The file system's time. Where it cannot be asked: this machine's, `margin` seconds later. */
+static void take_time(const struct maildir *maildir, int margin, struct timespec *moment)
 {
 	struct stat status;
 	int probe = make_probe(maildir);
@@ -86,7 +87,17 @@ static void take_moment(const struct maildir *maildir, struct timespec *moment)
 		return;
 	}
 	clock_gettime(CLOCK_REALTIME, moment);
-	moment->tv_sec -= MARGIN;
+	moment->tv_sec += margin;
+}
+
+static void take_moment(const struct maildir *maildir, struct timespec *moment)
+{
+	take_time(maildir, -MARGIN, moment);
+}
+
+void change_limit(const struct maildir *maildir, struct timespec *limit)
+{
+	take_time(maildir, MARGIN, limit);
 }
 
 /* ---- Settled states ---- */
@@ -124,12 +135,18 @@ int change_observe(const struct maildir *maildir, bool wait, struct maildir_stat
 	}
 }
 
+bool change_is_quiet_in(enum folder folder, const struct maildir_state *before,
+			const struct timespec *moment, const struct maildir_state *after)
+{
+	return is_settled_for_now(&before->folders[folder], moment) &&
+	       change_same(&before->folders[folder], &after->folders[folder]);
+}
+
 bool change_is_quiet(const struct maildir_state *before, const struct timespec *moment,
 		     const struct maildir_state *after)
 {
-	return both_settled_for_now(before, moment) &&
-	       change_same(&before->folders[FOLDER_NEW], &after->folders[FOLDER_NEW]) &&
-	       change_same(&before->folders[FOLDER_CUR], &after->folders[FOLDER_CUR]);
+	return change_is_quiet_in(FOLDER_NEW, before, moment, after) &&
+	       change_is_quiet_in(FOLDER_CUR, before, moment, after);
 }
 
 int change_read_quietly(const struct maildir *maildir, folder_visit *visit, void *state,

@@ -37,11 +37,17 @@ int change_look(const struct maildir *, struct maildir_state *);
 int change_observe(const struct maildir *, bool wait, struct maildir_state *,
 		   struct timespec *moment);
 
+/* A moment by the file system's clock that nothing which was done until now comes after. */
+void change_limit(const struct maildir *, struct timespec *limit);
+
 bool change_is_before(const struct timespec *, const struct timespec *);
 bool change_same(const struct folder_state *, const struct folder_state *);
 /* Will every change that comes after `moment` show, whenever it comes? */
 bool change_is_settled(const struct folder_state *, const struct timespec *moment);
-/* Has certainly nothing changed between change_observe() and a later change_look()? */
+/* Has certainly nothing changed in a folder between change_observe() and a later change_look()? */
+bool change_is_quiet_in(enum folder, const struct maildir_state *before,
+			const struct timespec *moment, const struct maildir_state *after);
+/* Nor in the other? */
 bool change_is_quiet(const struct maildir_state *before, const struct timespec *moment,
 		     const struct maildir_state *after);
 

@@ -16,9 +16,12 @@ struct collection {
 	const struct log_sink *sink;
 	struct index_place place;
 	bool has_place;
+	const char *index_fault; /* why the index is of no use, in words; NULL: it is fine */
+	int index_error;
 	struct index index;          /* what is known; without a list: nothing */
 	struct foreign_ids *foreign; /* unique-ids that are kept; NULL = none */
 	uint64_t rules;              /* that unique-ids are made by */
+	struct births births;        /* of the list's files */
 };
 
 /* ---- What there is to say ---- */
@@ -33,11 +36,11 @@ static void complain(const struct collection *c, const char *file, const char *t
 				.error = error});
 }
 
-static void report_skipped(const struct collection *c, const struct skipped *skipped,
-			   const char *text)
+static void report_skipped(const struct collection *c, enum pop3_level level,
+			   const struct skipped *skipped, const char *text)
 {
 	if (skipped->count > 0)
-		report(c->sink, POP3_LOG_WARNING,
+		report(c->sink, level,
 		       &(struct report){.session = c->grant->session,
 					.user = c->grant->user,
 					.folder = folder_name(skipped->folder),
@@ -45,6 +48,16 @@ static void report_skipped(const struct collection *c, const struct skipped *ski
 					.text = text,
 					.error = skipped->error,
 					.count = skipped->count});
+}
+
+static void report_found(const struct collection *c, const struct scan *scan)
+{
+	report_skipped(c, POP3_LOG_WARNING, &scan->odd, "skipped: not a regular file");
+	report_skipped(c, POP3_LOG_WARNING, &scan->unreadable, "skipped: unreadable, size unknown");
+	report_skipped(c, POP3_LOG_INFO, &scan->restored,
+		       "put back what an interrupted QUIT had put aside");
+	report_skipped(c, POP3_LOG_WARNING, &scan->stranded,
+		       "skipped: put aside by an interrupted QUIT, and cannot be put back");
 }
 
 /* ---- The index ---- */
@@ -62,15 +75,26 @@ static void read_index(struct collection *c)
 	int error = index_place_open(c->maildir, directory, c->grant->maildrop, &c->place);
 	c->has_place = error == 0;
 	if (error < 0) {
-		complain(c, directory, "the index directory cannot be used", error);
+		c->index_fault = "the index directory cannot be used";
+		c->index_error = error;
 		return;
 	}
 	const char *why;
 	error = index_read(&c->place, &c->index, &why);
-	if (error == -EINVAL)
-		complain(c, c->place.name, why, 0);
-	else if (error < 0 && error != -ENOENT)
-		complain(c, c->place.name, "the index cannot be read", error);
+	if (error == -EINVAL) {
+		c->index_fault = why;
+	} else if (error < 0 && error != -ENOENT) {
+		c->index_fault = "the index cannot be read";
+		c->index_error = error;
+	}
+}
+
+/* A maildrop that cannot be listed has one fault, not two: its index is not spoken of then. */
+static void report_index(const struct collection *c)
+{
+	if (c->index_fault != NULL)
+		complain(c, c->has_place ? c->place.name : c->options->index_directory,
+			 c->index_fault, c->index_error);
 }
 
 static void write_index(const struct collection *c, const struct scan *scan,
@@ -95,16 +119,17 @@ static void write_index(const struct collection *c, const struct scan *scan,
 /* ---- The list ---- */
 
 /* One attempt with what is known. -EINVAL: that is not to be believed. */
-static int scan_and_merge(const struct collection *c, struct maildrop_list **list)
+static int scan_and_merge(struct collection *c, struct maildrop_list **list)
 {
 	struct scan scan;
 	int error = scan_folders(c->maildir, &c->index, &scan);
 	if (error == 0)
 		error = merge_scan(&scan, c->foreign, list);
 	if (error == 0) {
-		report_skipped(c, &scan.odd, "skipped: not a regular file");
-		report_skipped(c, &scan.unreadable, "skipped: unreadable, size unknown");
+		report_index(c);
+		report_found(c, &scan);
 		write_index(c, &scan, *list);
+		c->births = scan.births;
 	}
 	scan_fini(&scan);
 	return error;
@@ -115,7 +140,7 @@ static int make_list(struct collection *c, struct maildrop_list **list)
 	int error = scan_and_merge(c, list);
 	if (error != -EINVAL)
 		return error;
-	complain(c, c->place.name, "its entries are not in order", 0);
+	c->index_fault = "its entries are not in order";
 	forget_index(c);
 	return scan_and_merge(c, list);
 }
@@ -137,6 +162,7 @@ static enum store_result find_list(struct collection *c, struct maildrop_list **
 	int error = is_known(c, &known);
 	if (error == 0 && known) {
 		*list = maildrop_list_ref(c->index.list);
+		c->births = scan_births_of_index(&c->index);
 		return STORE_OK;
 	}
 	if (error == 0) {
@@ -154,12 +180,14 @@ static enum store_result find_list(struct collection *c, struct maildrop_list **
 
 enum store_result collect_list(const struct maildir *maildir, const struct store_grant *grant,
 			       const struct maildrop_options *options, const struct log_sink *sink,
-			       struct maildrop_list **list)
+			       struct maildrop_list **list, struct births *births)
 {
 	struct collection c = {
 		.maildir = maildir, .grant = grant, .options = options, .sink = sink};
 	read_index(&c);
 	enum store_result result = find_list(&c, list);
+	if (result == STORE_OK)
+		*births = c.births;
 	foreign_ids_free(c.foreign);
 	forget_index(&c);
 	if (c.has_place)

@@ -1,8 +1,8 @@
 /*
- * What QUIT does to a maildrop (RFC 1939 section 6). Most messages are where they were: one stat
- * and one unlink each. The rest are looked for together in one reading of the folders, which are
- * read again until nothing of them is left and nothing has changed meanwhile. Only then is a
- * message gone.
+ * What QUIT does to a maildrop (RFC 1939 section 6). Most messages are where they were, and are
+ * deleted at once, each by what it is (remove.h). The rest are looked for together in one reading
+ * of the folders, which are read again until nothing of them is left and nothing has changed
+ * meanwhile. Only then is a message gone.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,6 +13,7 @@
 #include "store/change.h"
 #include "store/maildrop_private.h"
 #include "store/name.h"
+#include "store/remove.h"
 #include "store/renew.h"
 #include "store/report.h"
 
@@ -71,23 +72,20 @@ static void fail_message(struct commit *c, enum folder folder, const char *name,
 	complain(c, folder, name, text, error == -ESTALE ? 0 : error, 0);
 }
 
-/* Delete a name of a message. 0; -ENOENT: it is not there; -ESTALE: it is another file. */
-static int delete_name(struct commit *c, enum folder folder, int descriptor, const char *name,
-		       uint64_t identity, bool *more_names)
+/* Delete a name of a message. Returns as remove_name() does. */
+static int delete_name(struct commit *c, const struct folder_entry *place,
+		       const struct maildrop_entry *entry, struct removed *removed)
 {
-	struct stat status;
-	int error = folder_stat(descriptor, name, &status);
-	if (error < 0)
-		return error;
-	if (!S_ISREG(status.st_mode) || folder_identity(&c->maildrop->maildir, &status) != identity)
-		return -ESTALE;
-	error = folder_delete(descriptor, name);
-	if (error < 0)
-		return error;
-	c->touched[folder] = true;
-	c->deleted[folder]++;
-	*more_names = status.st_nlink > 1;
-	return 0;
+	const struct maildrop *m = c->maildrop;
+	const struct remove_wanted wanted = {
+		.identity = entry->identity, .length = entry->length, .births = &m->births};
+	int error = remove_name(&m->maildir, place->descriptor, place->name, &wanted, removed);
+	c->touched[place->folder] |= removed->touched;
+	c->deleted[place->folder] += error == 0;
+	if (removed->aside)
+		complain(c, place->folder, place->name, "a file is put aside until the next login",
+			 0, 0);
+	return error;
 }
 
 static void seek_later(struct commit *c, const struct maildrop_entry *entry, size_t index,
@@ -108,9 +106,12 @@ static void delete_message(struct commit *c, uint32_t msgno, size_t position)
 	struct maildrop_entry entry = maildrop_list_entry(c->maildrop->list, index);
 	maildrop_entry_name(&entry, name);
 	enum folder folder = place_of(&entry);
-	bool more_names = false;
-	int error = delete_name(c, folder, c->folders[folder], name, entry.identity, &more_names);
-	if (error == -ENOENT || error == -ESTALE || more_names)
+	const struct folder_entry place = {
+		.folder = folder, .descriptor = c->folders[folder], .name = name};
+	struct removed removed;
+	int error = delete_name(c, &place, &entry, &removed);
+	bool elsewhere = error == -ENOENT || (error == -ESTALE && !removed.reborn);
+	if (elsewhere || removed.more_names)
 		seek_later(c, &entry, index, position);
 	else if (error < 0)
 		fail_message(c, folder, name, error);
@@ -128,48 +129,66 @@ static int compare_sought(const void *key, const void *element)
 					 b->entry.base_length);
 }
 
-/* The first of those with the name's base name; they are in the order of the list. NULL: none. */
-static struct sought *first_sought(const struct commit *c, const struct sought *key)
+/* Files that share a base name are in the order of their identities. */
+static int compare_sought_files(const void *key, const void *element)
 {
-	struct sought *s = bsearch(key, c->sought, c->sought_count, sizeof *s, compare_sought);
-	while (s != NULL && s > c->sought && compare_sought(key, s - 1) == 0)
-		s--;
-	return s;
+	const struct sought *a = key;
+	const struct sought *b = element;
+	int order = compare_sought(a, b);
+	if (order != 0)
+		return order;
+	return (a->entry.identity > b->entry.identity) - (a->entry.identity < b->entry.identity);
+}
+
+/* What is sought is in the order of the list. NULL: there is none like the key. */
+static struct sought *find_sought(const struct commit *c, const struct sought *key,
+				  int (*compare)(const void *, const void *))
+{
+	return bsearch(key, c->sought, c->sought_count, sizeof *key, compare);
 }
 
 /* This name has the base name of a message that is sought. */
 static void delete_found(struct commit *c, struct sought *s, const struct folder_entry *found)
 {
-	bool more_names = false;
-	int error = delete_name(c, found->folder, found->descriptor, found->name, s->entry.identity,
-				&more_names);
+	struct removed removed;
+	int error = delete_name(c, found, &s->entry, &removed);
 	if (error == -ENOENT)
 		return;
-	if (error == -ESTALE) {
+	if (error == -ESTALE && !removed.reborn) {
 		s->replaced = s->alone;
 	} else if (error < 0) {
 		s->fate = FATE_FAILED;
 		fail_message(c, found->folder, found->name, error);
 	} else {
 		c->sought_deleted++;
-		if (!more_names)
+		if (!removed.more_names)
 			s->fate = FATE_GONE;
 	}
 }
 
+/* One look tells which message it is, however many share the base name. */
 static int visit(void *state, const struct folder_entry *found)
 {
 	struct commit *c = state;
 	const char *name = found->name;
 	struct sought key = {0};
+	struct stat status;
 	key.entry.base = name;
 	key.entry.base_length = name_base_length(name, strlen(name));
 	key.time = name_time(name, key.entry.base_length);
-	const struct sought *end = c->sought + c->sought_count;
-	struct sought *s = first_sought(c, &key);
-	for (; s != NULL && s < end && compare_sought(&key, s) == 0; s++)
-		if (s->fate == FATE_OPEN)
-			delete_found(c, s, found);
+	struct sought *like = find_sought(c, &key, compare_sought);
+	if (like == NULL)
+		return 0;
+	int error = folder_stat(found->descriptor, name, &status);
+	if (error < 0)
+		return error == -ENOENT ? 0 : error;
+
+	key.entry.identity = folder_identity(&c->maildrop->maildir, &status);
+	struct sought *same = find_sought(c, &key, compare_sought_files);
+	if (same == NULL)
+		like->replaced = like->alone;
+	else if (same->fate == FATE_OPEN)
+		delete_found(c, same, found);
 	return 0;
 }
 
@@ -280,16 +299,21 @@ static void mark_messages(struct commit *c, const uint32_t *messages, size_t cou
 }
 
 /* What was deleted from a folder that cannot be synced may come back: it is not gone. */
+static void sync_folder(struct commit *c, enum folder f)
+{
+	int error = c->touched[f] ? folder_sync(c->folders[f]) : 0;
+	if (error == 0)
+		return;
+	c->failed += c->deleted[f];
+	c->error = c->error == 0 ? error : c->error;
+	complain(c, f, NULL, "cannot sync the folder", error, c->deleted[f]);
+}
+
+/* cur/ first: what moved there must be safe before it is gone from new/ for good. */
 static void sync_folders(struct commit *c)
 {
-	for (enum folder f = FOLDER_NEW; f <= FOLDER_CUR; f++) {
-		int error = c->touched[f] ? folder_sync(c->folders[f]) : 0;
-		if (error == 0)
-			continue;
-		c->failed += c->deleted[f];
-		c->error = c->error == 0 ? error : c->error;
-		complain(c, f, NULL, "cannot sync the folder", error, c->deleted[f]);
-	}
+	sync_folder(c, FOLDER_CUR);
+	sync_folder(c, FOLDER_NEW);
 }
 
 /* What is gone goes from the index, too. */

@@ -8,11 +8,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #ifdef __linux__
 #include <linux/openat2.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #endif
 
 #include "base/io.h"
@@ -67,13 +69,18 @@ struct reading {
 	void *state;
 };
 
+static bool is_hidden(const char *name)
+{
+	return name[0] == '.' && strncmp(name, FOLDER_ASIDE, sizeof FOLDER_ASIDE - 1) != 0;
+}
+
 static int visit_names(const struct reading *r, struct folder_entry *entry, const char *names,
 		       size_t length)
 {
 	for (size_t at = 0; at < length;) {
 		const struct dirent64 *name = (const void *)(names + at);
 		at += name->d_reclen;
-		if (name->d_name[0] == '.')
+		if (is_hidden(name->d_name))
 			continue;
 		entry->name = name->d_name;
 		entry->identity = identity(r->maildir, r->device, name->d_ino);
@@ -145,6 +152,56 @@ int folder_status(int descriptor, struct stat *status)
 	IO_RETRY(result, fstat(descriptor, status));
 	return result < 0 ? -errno : 0;
 }
+
+static int look_by_stat(const struct maildir *maildir, int folder, const char *name,
+			struct folder_file *file)
+{
+	struct stat status;
+	int error = folder_stat(folder, name, &status);
+	if (error < 0)
+		return error;
+	*file = (struct folder_file){.identity = folder_identity(maildir, &status),
+				     .length = (uint64_t)status.st_size,
+				     .links = (uint64_t)status.st_nlink,
+				     .regular = S_ISREG(status.st_mode),
+				     .changed = status.st_ctim};
+	return 0;
+}
+
+#ifdef STATX_BTIME
+static struct timespec time_of(const struct statx_timestamp *stamp)
+{
+	return (struct timespec){.tv_sec = stamp->tv_sec, .tv_nsec = stamp->tv_nsec};
+}
+
+int folder_look(const struct maildir *maildir, int folder, const char *name,
+		struct folder_file *file)
+{
+	struct statx status;
+	int result;
+	IO_RETRY(result, statx(folder, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME,
+			       &status));
+	if (result < 0 && errno == ENOSYS)
+		return look_by_stat(maildir, folder, name, file);
+	if (result < 0)
+		return -errno;
+	uint64_t device = makedev(status.stx_dev_major, status.stx_dev_minor);
+	*file = (struct folder_file){.identity = identity(maildir, device, status.stx_ino),
+				     .length = status.stx_size,
+				     .links = status.stx_nlink,
+				     .regular = S_ISREG(status.stx_mode),
+				     .has_birth = (status.stx_mask & STATX_BTIME) != 0,
+				     .birth = time_of(&status.stx_btime),
+				     .changed = time_of(&status.stx_ctime)};
+	return 0;
+}
+#else
+int folder_look(const struct maildir *maildir, int folder, const char *name,
+		struct folder_file *file)
+{
+	return look_by_stat(maildir, folder, name, file);
+}
+#endif
 
 int folder_open_file(int folder, const char *name)
 {

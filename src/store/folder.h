@@ -50,9 +50,13 @@ struct folder_entry {
 /* Called with each name; returns 0 to go on. */
 typedef int folder_visit(void *state, const struct folder_entry *);
 
+/* Names that begin so are of files that are being removed; see remove.h. */
+#define FOLDER_ASIDE ".pop3-emitter."
+
 /*
- * Visit each name in a folder that does not begin with a dot, in no order, until a visit returns
- * other than 0. Returns what the last visit returned, or a negative errno value.
+ * Visit each name in a folder that does not begin with a dot, or begins with FOLDER_ASIDE, in no
+ * order, until a visit returns other than 0. Returns what the last visit returned, or a negative
+ * errno value.
  */
 int folder_read(const struct maildir *, enum folder, folder_visit *visit, void *state);
 /*
@@ -65,6 +69,21 @@ int folder_read_both(const struct maildir *, folder_visit *visit, void *state);
 int folder_stat(int folder, const char *name, struct stat *);
 /* fstat(2): 0 or a negative errno value. */
 int folder_status(int descriptor, struct stat *);
+
+/* What a name stands for. */
+struct folder_file {
+	uint64_t identity;
+	uint64_t length;
+	uint64_t links; /* names of the same file */
+	bool regular;
+	bool has_birth;
+	struct timespec birth;   /* when the file was made, where the file system keeps that */
+	struct timespec changed; /* its ctime */
+};
+
+/* The same as folder_stat(), and more where the kernel tells it: 0 or a negative errno value. */
+int folder_look(const struct maildir *, int folder, const char *name, struct folder_file *);
+
 /* Open for reading, without following links or waiting: a descriptor or a negative errno value. */
 int folder_open_file(int folder, const char *name);
 /*

@@ -32,7 +32,7 @@ static enum store_result take(struct maildrop *m, const struct store_grant *gran
 		error = maildir_init(m->maildir.descriptor, &m->maildir);
 	if (error < 0)
 		return report_failure(grant, m->sink, "cannot lock the maildrop", error);
-	return collect_list(&m->maildir, grant, options, m->sink, &m->list);
+	return collect_list(&m->maildir, grant, options, m->sink, &m->list, &m->births);
 }
 
 enum store_result maildrop_open(const struct store_grant *grant,

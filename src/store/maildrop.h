@@ -2,7 +2,7 @@
  * A maildrop (Maildir) in use by one session: locked, listed once, and changed only by
  * maildrop_commit(). What is not said not to block does: it belongs on worker threads. Several
  * maildrops may be used at once; one maildrop by one thread at a time. An open one holds one
- * descriptor (two where only a lock file works) and, when empty, some 120 octets.
+ * descriptor (two where only a lock file works) and, when empty, some 160 octets.
  */
 #ifndef POP3_STORE_MAILDROP_H
 #define POP3_STORE_MAILDROP_H
@@ -71,11 +71,11 @@ bool maildrop_needs_commit(const struct maildrop *, size_t marked);
 /*
  * QUIT (RFC 1939 section 6): delete `count` messages, numbers ascending, then mark the retrieved
  * others as seen if that is wanted, and put wrong sizes right in the index. A file is deleted only
- * if it is the very one of the list (device, inode, base name), wherever it is now; one that took
- * its place since stays, and counts as not gone. A failure does not stop the rest and is logged; a
- * message that is gone already counts as gone. *remaining: how many are not gone for certain, which
- * is all that were deleted from a directory that could not be synced. It is always set. STORE_OK if
- * and only if it is 0, else STORE_TEMPORARY or STORE_PERMANENT.
+ * if it is the very one of the list (device, inode, base name, and no younger), wherever it is now;
+ * one that took its place since stays, and counts as not gone. A failure does not stop the rest and
+ * is logged; a message that is gone already counts as gone. *remaining: how many are not gone for
+ * certain, which is all that were deleted from a directory that could not be synced. It is always
+ * set. STORE_OK if and only if it is 0, else STORE_TEMPORARY or STORE_PERMANENT.
  */
 enum store_result maildrop_commit(struct maildrop *, const uint32_t *messages, size_t count,
 				  size_t *remaining);

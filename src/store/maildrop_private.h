@@ -2,6 +2,7 @@
 #ifndef POP3_STORE_MAILDROP_PRIVATE_H
 #define POP3_STORE_MAILDROP_PRIVATE_H
 
+#include "store/birth.h"
 #include "store/folder.h"
 #include "store/maildrop.h"
 
@@ -10,6 +11,7 @@
 
 struct maildrop {
 	struct maildrop_list *list;
+	struct births births; /* of the list's files */
 	const struct log_sink *sink;
 	uint64_t session;
 	unsigned char *retrieved; /* one bit a message; NULL until the first */

@@ -34,6 +34,20 @@ uint64_t octets_total(const struct octets *o)
 	return o->length > 0 && o->last != '\n' ? total + 2 : total;
 }
 
+/*
+ * Go on behind a hole, which is NULs, if there is one here: a file may claim any length without
+ * taking space, and counting it would keep a worker busy for as long as somebody likes. A file
+ * system that knows no holes says that data come next.
+ */
+static void skip_hole(int descriptor, uint64_t length, struct octets *o)
+{
+	off_t data = lseek(descriptor, (off_t)o->length, SEEK_DATA);
+	if (data < 0 && errno == ENXIO)
+		data = lseek(descriptor, 0, SEEK_END); /* nothing else comes */
+	if (data > (off_t)o->length)
+		o->length = (uint64_t)data < length ? (uint64_t)data : length;
+}
+
 int octets_count(int descriptor, uint64_t length, struct octets *result)
 {
 	char buffer[READ_SIZE];
@@ -50,6 +64,8 @@ int octets_count(int descriptor, uint64_t length, struct octets *result)
 		if (got == 0)
 			break;
 		octets_add(&o, buffer, (size_t)got);
+		if (o.last == '\0')
+			skip_hole(descriptor, length, &o);
 	}
 	*result = o;
 	return 0;

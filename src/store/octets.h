@@ -25,8 +25,8 @@ uint64_t octets_total(const struct octets *);
 #define OCTETS_LENGTH_MAX (UINT64_MAX / 4)
 
 /*
- * Count a file's first `length` octets, or all if it has fewer, with pread(2); its position stays.
- * 0 or a negative errno value; -EFBIG: more than a message can have.
+ * Count a file's first `length` octets, or all if it has fewer, wherever its position is, which may
+ * change. Holes take no time. 0 or a negative errno value; -EFBIG: more than a message can have.
  */
 int octets_count(int descriptor, uint64_t length, struct octets *);
 

@@ -1,5 +1,5 @@
 /*
- * See scan.h. Names are gathered as they come. If something is missing and the folders change
+ * See scan.h. Names are gathered as they come. If something may be missing and the folders change
  * meanwhile they are read again. In the end either a reading was quiet, and then it alone tells, or
  * none was: then whatever was known or seen in any of them counts.
  */
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "store/octets.h"
+#include "store/remove.h"
 
 /*
  * So many known messages are looked at, whether they are still the files that they were: somebody
@@ -181,8 +182,9 @@ static int visit_known(struct scan *s, const struct folder_entry *entry, size_t 
 	return keep(s, &s->moved, &found, entry->name);
 }
 
+/* `old` is what was known of the very file before it was touched, else NULL. */
 static int visit_fresh(const struct visitor *v, const struct folder_entry *entry,
-		       size_t base_length)
+		       size_t base_length, size_t index, const struct maildrop_entry *old)
 {
 	struct scan *s = v->scan;
 	struct found found = {.base_length = (uint8_t)base_length,
@@ -198,10 +200,19 @@ static int visit_fresh(const struct visitor *v, const struct folder_entry *entry
 		skip(&s->odd, entry, 0);
 	else if (!is_of_file(entry, error))
 		return error;
+	else if (old != NULL)
+		return visit_known(s, entry, index, old); /* under the size that it had */
 	else
 		skip(&s->unreadable, entry, error);
 	return 0;
 }
+
+/* Is a file the one of a known message? */
+enum likeness {
+	LIKE_NONE,
+	LIKE_TOUCHED, /* it is, but its size may be another */
+	LIKE_SAME,
+};
 
 /* Has the file been as it is now since before its size was known? */
 static bool is_untouched(const struct index *index, const struct maildrop_entry *old,
@@ -212,36 +223,54 @@ static bool is_untouched(const struct index *index, const struct maildrop_entry 
 	       change_is_before(&status->st_ctim, moment);
 }
 
-/* This name is a known message's. True: and its file is. */
-static bool is_still_known(const struct visitor *v, const struct folder_entry *entry, size_t index,
-			   const struct maildrop_entry *old)
+static enum likeness look_at_known(const struct visitor *v, const struct folder_entry *entry,
+				   const struct maildrop_entry *old)
 {
 	struct stat status;
 	if (v->scan->looks++ >= LOOKS_MAX)
-		return true;
+		return LIKE_SAME;
 	if (folder_stat(entry->descriptor, entry->name, &status) < 0 ||
 	    folder_identity(v->maildir, &status) != old->identity)
-		return false;
-	/* The message is still there, if under another size: it is not to be waited for. */
-	known_mark(&v->scan->known, index);
-	return is_untouched(v->index, old, &status);
+		return LIKE_NONE;
+	return is_untouched(v->index, old, &status) ? LIKE_SAME : LIKE_TOUCHED;
+}
+
+/* A file that an interrupted QUIT has left: it is listed when the folders are read again. */
+static void put_back(struct scan *s, const struct folder_entry *entry)
+{
+	int error = remove_undo(entry->descriptor, entry->name);
+	if (error < 0) {
+		skip(&s->stranded, entry, error);
+	} else {
+		skip(&s->restored, entry, 0);
+		s->vanished = true;
+	}
 }
 
 static int visit(void *state, const struct folder_entry *entry)
 {
 	struct visitor *v = state;
+	if (entry->name[0] == '.') {
+		put_back(v->scan, entry);
+		return 0;
+	}
 	size_t length = strlen(entry->name);
 	if (length > NAME_OCTETS_MAX) {
 		skip(&v->scan->odd, entry, 0);
 		return 0;
 	}
 	size_t base_length = name_base_length(entry->name, length);
-	size_t index;
+	size_t index = 0;
 	struct maildrop_entry old;
-	if (entry->regular && known_find(&v->scan->known, entry, base_length, &index, &old) &&
-	    is_still_known(v, entry, index, &old))
+	enum likeness likeness = LIKE_NONE;
+	if (entry->regular && known_find(&v->scan->known, entry, base_length, &index, &old))
+		likeness = look_at_known(v, entry, &old);
+	if (likeness == LIKE_SAME)
 		return visit_known(v->scan, entry, index, &old);
-	return visit_fresh(v, entry, base_length);
+	/* The message is still there, if under another size: it is not to be waited for. */
+	if (likeness == LIKE_TOUCHED)
+		known_mark(&v->scan->known, index);
+	return visit_fresh(v, entry, base_length, index, likeness == LIKE_TOUCHED ? &old : NULL);
 }
 
 /* ---- Folders ---- */
@@ -279,6 +308,7 @@ static int read_folders(const struct maildir *maildir, const struct index *index
 	s->vanished = false;
 	s->odd.count = 0;
 	s->unreadable.count = 0;
+	s->stranded.count = 0;
 	for (enum folder f = FOLDER_NEW; f <= FOLDER_CUR; f++) {
 		if (is_unchanged(index, f, &s->state.folders[f])) {
 			mark_all_of(&s->known, f);
@@ -309,6 +339,7 @@ static int read_once(const struct maildir *maildir, const struct index *index, b
 	if (error < 0)
 		return error;
 	s->quiet = change_is_quiet(&s->state, &moment, &after);
+	s->quiet_cur = change_is_quiet_in(FOLDER_CUR, &s->state, &moment, &after);
 	return 0;
 }
 
@@ -317,15 +348,66 @@ static bool all_known_found(const struct scan *s)
 	return s->known.list == NULL || s->known.found_count == maildrop_list_count(s->known.list);
 }
 
+/*
+ * Has the last reading seen all that was there? What comes into new/ or goes from it hides no other
+ * name. But what is renamed in cur/ while its names are read may be given under neither name, and
+ * so may what goes from cur/ to new/.
+ */
+static bool has_seen_all(const struct scan *s)
+{
+	return !s->vanished && (s->quiet || (s->quiet_cur && all_known_found(s)));
+}
+
+static struct births births_of_moments(const struct timespec moments[2])
+{
+	bool ordered = change_is_before(&moments[FOLDER_NEW], &moments[FOLDER_CUR]);
+	return (struct births){.sure = moments[ordered ? FOLDER_NEW : FOLDER_CUR],
+			       .last = moments[ordered ? FOLDER_CUR : FOLDER_NEW]};
+}
+
+static void take_earlier(struct timespec moments[2], const struct timespec others[2])
+{
+	for (enum folder f = FOLDER_NEW; f <= FOLDER_CUR; f++)
+		if (change_is_before(&others[f], &moments[f]))
+			moments[f] = others[f];
+}
+
+/*
+ * All in a folder that has settled at a moment was made before it. If no reading was quiet, what
+ * was seen in the first one may have been replaced before the last; and a known message that was
+ * not found may have been replaced at any time since the index was made.
+ */
+static void judge_moments(const struct maildir *maildir, const struct index *index,
+			  const struct timespec first[2], struct scan *s)
+{
+	if (!s->quiet)
+		take_earlier(s->moments, first);
+	if (!s->quiet && !all_known_found(s))
+		take_earlier(s->moments, index->moments);
+	s->births = births_of_moments(s->moments);
+	if (!s->quiet)
+		change_limit(maildir, &s->births.last);
+}
+
+struct births scan_births_of_index(const struct index *index)
+{
+	return births_of_moments(index->moments);
+}
+
 int scan_folders(const struct maildir *maildir, const struct index *index, struct scan *s)
 {
+	struct timespec first[2] = {0};
 	*s = (struct scan){.quiet = false};
 	int error = known_init(&s->known, index->list);
 	for (int tries = 0; tries < CHANGE_TRIES && error == 0; tries++) {
 		error = read_once(maildir, index, tries > 0, s);
-		if (!s->vanished && (s->quiet || all_known_found(s)))
+		if (tries == 0)
+			memcpy(first, s->moments, sizeof first);
+		if (has_seen_all(s))
 			break;
 	}
+	if (error == 0)
+		judge_moments(maildir, index, first, s);
 	return error;
 }
 

@@ -6,6 +6,7 @@
 #ifndef POP3_STORE_SCAN_H
 #define POP3_STORE_SCAN_H
 
+#include "store/birth.h"
 #include "store/index.h"
 #include "store/known.h"
 #include "store/maildrop_list.h"
@@ -47,12 +48,16 @@ struct scan {
 	size_t text_capacity;
 	uint8_t reading;            /* how often the folders were read */
 	struct maildir_state state; /* from before the last reading */
-	struct timespec moments[2]; /* of the last reading of each folder */
+	struct timespec moments[2]; /* by folder: what is older is as it was found */
 	size_t looks;               /* at known messages */
-	bool quiet;    /* nothing changed during the last reading: what it did not find is gone */
-	bool vanished; /* a new name's file was gone when it was looked at */
+	bool quiet;     /* nothing changed during the last reading: what it did not find is gone */
+	bool quiet_cur; /* nothing in cur/ */
+	bool vanished;  /* a new name's file was gone when it was looked at */
+	struct births births; /* of what was found */
 	struct skipped odd;
 	struct skipped unreadable;
+	struct skipped stranded; /* files put aside that could not be put back */
+	struct skipped restored; /* those that could, now or in an earlier reading */
 };
 
 /*
@@ -62,6 +67,9 @@ struct scan {
  */
 int scan_folders(const struct maildir *, const struct index *, struct scan *);
 void scan_fini(struct scan *);
+
+/* When the messages of an index were made, if its folders are unchanged. */
+struct births scan_births_of_index(const struct index *);
 
 /* Is nothing to be read: both folders are as the index has them? 0: *unchanged is set. */
 int scan_is_needless(const struct maildir *, const struct index *, bool *unchanged);

@@ -8,11 +8,12 @@
 #include "store/maildrop_list.h"
 
 /*
- * Open a message's file: under the name it had, else wherever it has been moved. With `exact` no
- * other file will do; else one that another program has put in its place, under the same base name,
- * is the message too.
+ * Open a message's file: under the name it had, else wherever it has been moved. If it is gone for
+ * certain, one that another program has put in its place, under the same base name, is the message
+ * too, unless `exact` is asked for.
  * The descriptor becomes the caller's, *status is its fstat(2). 0; -ENOENT: it is gone for certain;
- * -EAGAIN: not found, but the folders kept changing; else a negative errno value.
+ * -EAGAIN: not found, but the folders kept changing; -ESTALE: a folder is gone; else a negative
+ * errno value.
  */
 int seek_open(const struct maildir *, const struct maildrop_entry *, bool exact, int *descriptor,
 	      struct stat *status);

@@ -1,13 +1,12 @@
 """The index of a maildrop, as a client and strace(1) see it."""
 
 import os
-import re
 import shutil
-import subprocess
 import time
 
 from support.case import TestCase
 from support.server import own
+from support.strace import Trace
 
 COUNT = 30
 NAME = "pop3-emitter.index"
@@ -15,30 +14,6 @@ NAME = "pop3-emitter.index"
 
 def message(number):
     return b"Subject: %d\n\n%s\n" % (number, b"x" * number)
-
-
-class Trace:
-    """strace(1) on the server while a `with` block runs: the lines of calls on files."""
-
-    def __init__(self, server, path):
-        self.server = server
-        self.path = path
-
-    def __enter__(self):
-        self.process = subprocess.Popen(
-            ["strace", "-f", "-y", "-o", self.path, "-e", "trace=%file,getdents64,fstat,pread64",
-             "-p", str(self.server.pid)], stderr=subprocess.PIPE)
-        assert b"attached" in self.process.stderr.readline()
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait()
-        self.process.stderr.close()
-
-    def lines(self, pattern=""):
-        with open(self.path, encoding="utf-8", errors="replace") as file:
-            return [line for line in file if re.search(pattern, line)]
 
 
 class Index(TestCase):

@@ -76,6 +76,26 @@ static void message_is_found_wherever_it_was_moved(void)
 	box_fini(&box);
 }
 
+/* One that has its base name, and lies where it was or might be, is not shown in its place. */
+static void message_is_found_before_another_with_its_base_name(void)
+{
+	static const char *const places[] = {"new/1.M1.x", "cur/1.M1.x:2,S", "cur/1.M1.x"};
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		struct box box;
+		box_init(&box);
+		put_three();
+		struct maildrop *m = box_open(&box);
+		box_rename("new/1.M1.x", "cur/1.M1.x:2,FRS");
+		box_put(places[i], "another\n");
+		expect_text(m, 1, "one\n", 5);
+		expect_commit(m, MESSAGES(1), STORE_OK, 0);
+		CU_ASSERT(box_has(places[i]) && !box_has("cur/1.M1.x:2,FRS"));
+		maildrop_close(m);
+		box_fini(&box);
+	}
+	test_count(sizeof places / sizeof *places);
+}
+
 static void vanished_message_is_no_message(void)
 {
 	struct box box;
@@ -417,6 +437,7 @@ static void many_messages_are_deleted_at_once(void)
 
 static const struct test tests[] = {
 	TEST(message_is_found_wherever_it_was_moved),
+	TEST(message_is_found_before_another_with_its_base_name),
 	TEST(vanished_message_is_no_message),
 	TEST(file_that_changed_its_size_is_counted_again),
 	TEST(link_in_place_of_a_message_is_not_followed),
