@@ -131,9 +131,9 @@ struct pop3_connected {
 struct pop3_authenticate {
 	struct pop3_event event;
 	const char *user;
-	const char *method;    /* "PASS", "APOP" (later "PLAIN", "LOGIN", "CRAM-MD5") */
+	const char *method;    /* "PASS", "APOP", "PLAIN", "LOGIN", "CRAM-MD5" */
 	const char *password;  /* the plaintext, or the digest as the client sent it */
-	const char *challenge; /* what a digest is made with: the APOP challenge; else NULL */
+	const char *challenge; /* what a digest is made with (APOP, CRAM-MD5); else NULL */
 	const char *authzid;   /* the identity asked for where the method has one; else NULL */
 };
 
@@ -208,7 +208,8 @@ struct pop3_command {
 /* ---- Notifications: all listeners hear them; there is no answer. ---- */
 
 /*
- * CAPA is about to be answered (RFC 2449). The listener may change the list with
+ * CAPA is about to be answered (RFC 2449), or AUTH, which takes the mechanisms that the line SASL
+ * of this list offers. The listener may change the list with
  * pop3_capability_add() and pop3_capability_remove().
  */
 struct pop3_capabilities {
@@ -477,7 +478,8 @@ int pop3_fail(struct pop3_event *, enum pop3_result, const char *text);
 
 /*
  * Does the client know this secret? Applies to the plaintext `secret` of `length` octets what the
- * method demands (PASS: nothing; APOP: MD5 of challenge and secret) and compares in constant time.
+ * method demands (PASS, PLAIN, LOGIN: nothing; APOP: MD5 of challenge and secret; CRAM-MD5: its
+ * HMAC) and compares in constant time.
  * It needs only the event, so it works in a deferred copy and in any process.
  */
 bool pop3_matches(const struct pop3_authenticate *, const void *secret, size_t length);
@@ -488,6 +490,11 @@ bool pop3_matches(const struct pop3_authenticate *, const void *secret, size_t l
  */
 int pop3_capability_add(struct pop3_capabilities *, const char *line);
 void pop3_capability_remove(struct pop3_capabilities *, const char *tag);
+/*
+ * Offer one more SASL mechanism, behind those that are offered. 0; -EINVAL: it is no name of 1 to
+ * 20 of A to Z, 0 to 9, '-' and '_'; -ENOSPC: too many.
+ */
+int pop3_mechanism_add(struct pop3_capabilities *, const char *name);
 
 const char *pop3_reason_name(enum pop3_reason);
 

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "auth/base64.h"
 #include "auth/limits.h"
+#include "base/base64.h"
 #include "base/number.h"
 #include "base/secret.h"
 

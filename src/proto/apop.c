@@ -51,38 +51,65 @@ void apop_random_value(const unsigned char random[APOP_RANDOM_OCTETS],
 	value[APOP_RANDOM_OCTETS] = '\0';
 }
 
-static bool matches_apop(const struct pop3_authenticate *e, const void *secret, size_t length)
+/* RFC 1939 section 7: MD5 of challenge and secret. */
+static bool digest_apop(const struct pop3_authenticate *e, const void *secret, size_t length,
+			unsigned char digest[MD5_OCTETS])
+{
+	gnutls_hash_hd_t hash;
+	if (gnutls_hash_init(&hash, GNUTLS_DIG_MD5) != 0)
+		return false;
+	gnutls_hash(hash, e->challenge, strlen(e->challenge));
+	gnutls_hash(hash, secret, length);
+	gnutls_hash_deinit(hash, digest);
+	return true;
+}
+
+/* RFC 2195 section 2: HMAC-MD5 of the challenge, with the secret as the key. */
+static bool digest_cram(const struct pop3_authenticate *e, const void *secret, size_t length,
+			unsigned char digest[MD5_OCTETS])
+{
+	return gnutls_hmac_fast(GNUTLS_MAC_MD5, secret, length, e->challenge, strlen(e->challenge),
+				digest) == 0;
+}
+
+/* Both send the digest in lower case. */
+static bool equals_hex(const unsigned char digest[MD5_OCTETS], const char *given)
 {
 	static const char digits[] = "0123456789abcdef";
-	unsigned char digest[MD5_OCTETS];
 	char hex[MD5_HEX];
-	gnutls_hash_hd_t hash;
-
-	/* RFC 1939 asks for MD5; GnuTLS refuses it in FIPS mode unless told that this is no
-	 * signature. */
-	GNUTLS_FIPS140_SET_LAX_MODE();
-	bool made = gnutls_hash_init(&hash, GNUTLS_DIG_MD5) == 0;
-	if (made) {
-		gnutls_hash(hash, e->challenge, strlen(e->challenge));
-		gnutls_hash(hash, secret, length);
-		gnutls_hash_deinit(hash, digest);
-	}
-	GNUTLS_FIPS140_SET_STRICT_MODE();
-	if (!made)
-		return false;
 	for (size_t i = 0; i < MD5_OCTETS; i++) {
 		hex[2 * i] = digits[digest[i] >> 4];
 		hex[2 * i + 1] = digits[digest[i] & 15];
 	}
-	bool equal = secret_equal(hex, MD5_HEX, e->password, strlen(e->password));
-	secret_wipe(digest, sizeof digest);
+	bool equal = secret_equal(hex, MD5_HEX, given, strlen(given));
 	secret_wipe(hex, sizeof hex);
+	return equal;
+}
+
+typedef bool digest_function(const struct pop3_authenticate *, const void *secret, size_t length,
+			     unsigned char digest[MD5_OCTETS]);
+
+static bool matches_digest(digest_function *make, const struct pop3_authenticate *e,
+			   const void *secret, size_t length)
+{
+	unsigned char digest[MD5_OCTETS];
+	if (e->challenge == NULL)
+		return false;
+	/* The RFCs ask for MD5; GnuTLS refuses it in FIPS mode unless told that this is no
+	 * signature. */
+	GNUTLS_FIPS140_SET_LAX_MODE();
+	bool made = make(e, secret, length, digest);
+	GNUTLS_FIPS140_SET_STRICT_MODE();
+	bool equal = made && equals_hex(digest, e->password);
+	secret_wipe(digest, sizeof digest);
 	return equal;
 }
 
 bool pop3_matches(const struct pop3_authenticate *e, const void *secret, size_t length)
 {
 	if (strcmp(e->method, "APOP") == 0)
-		return e->challenge != NULL && matches_apop(e, secret, length);
+		return matches_digest(digest_apop, e, secret, length);
+	if (strcmp(e->method, "CRAM-MD5") == 0)
+		return matches_digest(digest_cram, e, secret, length);
 	return secret_equal(secret, length, e->password, strlen(e->password));
 }

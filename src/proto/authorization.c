@@ -81,14 +81,16 @@ static void on_authenticated(struct pop3_session *s, struct answer *answer)
 	}
 }
 
-static void authenticate(struct pop3_session *s, const char *method, const char *password,
-			 const char *challenge)
+void session_authenticate(struct pop3_session *s, const struct credentials *credentials)
 {
+	if (!set_user(s, credentials->user))
+		return;
 	struct pop3_authenticate event = {.event = session_event(s),
 					  .user = s->user,
-					  .method = method,
-					  .password = password,
-					  .challenge = challenge};
+					  .method = credentials->method,
+					  .password = credentials->password,
+					  .challenge = credentials->challenge,
+					  .authzid = credentials->authzid};
 	session_ask(s, EVENT_AUTHENTICATE, &event.event, on_authenticated);
 }
 
@@ -107,7 +109,9 @@ void command_pass(struct pop3_session *s, struct arguments *a)
 		reply(s, "-ERR send USER first");
 		return;
 	}
-	authenticate(s, "PASS", a->first, NULL);
+	const struct credentials credentials = {
+		.method = "PASS", .user = s->user, .password = a->first};
+	session_authenticate(s, &credentials);
 }
 
 bool command_apop_available(struct pop3_session *s)
@@ -117,8 +121,11 @@ bool command_apop_available(struct pop3_session *s)
 
 void command_apop(struct pop3_session *s, struct arguments *a)
 {
-	if (set_user(s, a->first))
-		authenticate(s, "APOP", a->second, s->challenge);
+	const struct credentials credentials = {.method = "APOP",
+						.user = a->first,
+						.password = a->second,
+						.challenge = s->challenge};
+	session_authenticate(s, &credentials);
 }
 
 /* ---- QUIT ---- */

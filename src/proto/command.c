@@ -19,6 +19,7 @@ static const struct command commands[] = {
 	{"PASS", ARGUMENTS_REST, IN_AUTHORIZATION, TLS_IF_REQUIRED, NULL, NULL, command_pass},
 	{"APOP", ARGUMENTS_TWO_WORDS, IN_AUTHORIZATION, TLS_IF_REQUIRED, NULL,
 	 command_apop_available, command_apop},
+	{"AUTH", ARGUMENTS_MAYBE_TWO, IN_AUTHORIZATION, TLS_IF_REQUIRED, NULL, NULL, command_auth},
 	{"STLS", ARGUMENTS_NONE, IN_AUTHORIZATION, TLS_BEFORE, "STLS", command_stls_available,
 	 command_stls},
 	{"CAPA", ARGUMENTS_NONE, IN_AUTHORIZATION | IN_TRANSACTION, TLS_NO_MATTER, NULL, NULL,
@@ -95,6 +96,11 @@ static enum argument_error parse(enum grammar grammar, char *text, struct argume
 	case ARGUMENTS_TWO_WORDS:
 		a->second = text == NULL ? NULL : cut(text);
 		right = a->second != NULL && is_word(text) && is_word(a->second);
+		break;
+	case ARGUMENTS_MAYBE_TWO:
+		a->second = text == NULL ? NULL : cut(text);
+		right = text == NULL ||
+			(is_word(text) && (a->second == NULL || is_word(a->second)));
 		break;
 	case ARGUMENTS_REST:
 		right = text != NULL && *text != '\0';
@@ -270,17 +276,27 @@ static void add_standard(struct pop3_session *s, struct pop3_capabilities *list)
 		if (is_announced(s, &commands[i]))
 			pop3_capability_add(list, commands[i].capability);
 	}
+	mechanism_add_available(s, list);
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		pop3_capability_add(list, others[i]);
+}
+
+void capabilities_collect(struct pop3_session *s, struct pop3_capabilities *list)
+{
+	*list = (struct pop3_capabilities){
+		.event = session_event(s), .session = s, .state = s->state};
+	add_standard(s, list);
+	session_notify(s, EVENT_CAPABILITIES, &list->event);
+	/* RFC 2595 section 4: not where AUTH is refused, whoever has added it. */
+	if (session_needs_tls(s))
+		pop3_capability_remove(list, "SASL");
 }
 
 void command_capa(struct pop3_session *s, struct arguments *a)
 {
 	(void)a;
-	struct pop3_capabilities list = {
-		.event = session_event(s), .session = s, .state = s->state};
-	add_standard(s, &list);
-	session_notify(s, EVENT_CAPABILITIES, &list.event);
+	struct pop3_capabilities list;
+	capabilities_collect(s, &list);
 	reply(s, "+OK");
 	for (size_t i = 0; i < list.count; i++)
 		reply(s, "%s", list.lines[i]);

@@ -15,6 +15,7 @@ enum grammar {
 	ARGUMENTS_NONE,
 	ARGUMENTS_WORD,          /* one word */
 	ARGUMENTS_TWO_WORDS,     /* two words */
+	ARGUMENTS_MAYBE_TWO,     /* nothing, one word or two */
 	ARGUMENTS_REST,          /* all that follows the blank, blanks included; not empty */
 	ARGUMENTS_MESSAGE,       /* a message number */
 	ARGUMENTS_MAYBE_MESSAGE, /* a message number or nothing */
@@ -54,7 +55,8 @@ struct command {
 
 /* One line from the client, without its end; `text` is cut up. */
 void command_execute(struct pop3_session *, char *text);
-/* The standard list of RFC 2449, the same in both states; then the `capabilities` event. */
+/* The standard list of RFC 2449, the same in both states, as the `capabilities` event leaves it. */
+void capabilities_collect(struct pop3_session *, struct pop3_capabilities *);
 void command_capa(struct pop3_session *, struct arguments *);
 
 /* authorization.c */
@@ -63,6 +65,9 @@ void command_pass(struct pop3_session *, struct arguments *);
 void command_apop(struct pop3_session *, struct arguments *);
 void command_quit(struct pop3_session *, struct arguments *);
 bool command_apop_available(struct pop3_session *);
+
+/* sasl.c */
+void command_auth(struct pop3_session *, struct arguments *);
 
 /* secure.c */
 void command_stls(struct pop3_session *, struct arguments *);

@@ -6,13 +6,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/secret.h"
 
 void line_fini(struct line *l)
 {
 	if (l->partial != NULL)
-		secret_wipe(l->partial, LINE_MAX_OCTETS);
+		secret_wipe(l->partial, l->size);
 	free(l->partial);
 	*l = (struct line){0};
 }
@@ -27,17 +28,56 @@ static bool has_control(const char *text, size_t length)
 	return false;
 }
 
-/* Keep the begin of a line, or forget it once it is too long. */
-static enum line_status hold(struct line *l, const char *octets, size_t length)
+/* Does what is held, and `octets` after it, begin with "AUTH "? */
+static bool begins_auth(const struct line *l, const char *octets, size_t length)
 {
-	if (l->too_long || l->length + length >= LINE_MAX_OCTETS) {
+	static const char begin[] = "AUTH ";
+	const size_t size = sizeof begin - 1;
+	char first[sizeof begin - 1];
+	size_t held = l->length < size ? l->length : size;
+	if (l->length + length < size)
+		return false;
+	if (held > 0)
+		memcpy(first, l->partial, held);
+	memcpy(first + held, octets, size - held);
+	return strncasecmp(first, begin, size) == 0;
+}
+
+static size_t limit_of(const struct line *l, enum line_rule rule, const char *octets, size_t length)
+{
+	if (rule == LINES_LONG || (rule == LINES_LONG_AUTH && begins_auth(l, octets, length)))
+		return LINE_LONG_MAX;
+	return LINE_MAX_OCTETS;
+}
+
+/* Room for so many octets; what moves is wiped where it was. */
+static bool reserve(struct line *l, size_t needed)
+{
+	if (needed <= l->size)
+		return true;
+	size_t size = needed <= LINE_MAX_OCTETS ? LINE_MAX_OCTETS : LINE_LONG_MAX;
+	char *larger = malloc(size);
+	if (larger == NULL)
+		return false;
+	if (l->partial != NULL) {
+		memcpy(larger, l->partial, l->length);
+		secret_wipe(l->partial, l->size);
+		free(l->partial);
+	}
+	l->partial = larger;
+	l->size = size;
+	return true;
+}
+
+/* Keep the begin of a line, or forget it once it is too long. */
+static enum line_status hold(struct line *l, size_t limit, const char *octets, size_t length)
+{
+	if (l->too_long || l->length + length >= limit) {
 		line_fini(l);
 		l->too_long = true;
 		return LINE_NONE;
 	}
-	if (l->partial == NULL)
-		l->partial = malloc(LINE_MAX_OCTETS);
-	if (l->partial == NULL)
+	if (!reserve(l, l->length + length))
 		return LINE_NO_MEMORY;
 	memcpy(l->partial + l->length, octets, length);
 	l->length += length;
@@ -45,11 +85,11 @@ static enum line_status hold(struct line *l, const char *octets, size_t length)
 }
 
 /* `octets` up to and including the LF end the line. */
-static enum line_status complete(struct line *l, const char *octets, size_t length,
-				 char text[LINE_MAX_OCTETS + 1])
+static enum line_status complete(struct line *l, size_t limit, const char *octets, size_t length,
+				 char text[LINE_LONG_MAX + 1])
 {
 	size_t whole = l->length + length;
-	if (l->too_long || whole > LINE_MAX_OCTETS) {
+	if (l->too_long || whole > limit) {
 		line_fini(l);
 		return LINE_TOO_LONG;
 	}
@@ -65,8 +105,8 @@ static enum line_status complete(struct line *l, const char *octets, size_t leng
 	return has_control(text, whole) ? LINE_CONTROL : LINE_WHOLE;
 }
 
-enum line_status line_next(struct line *l, const char **input, size_t *left,
-			   char text[LINE_MAX_OCTETS + 1])
+enum line_status line_next(struct line *l, enum line_rule rule, const char **input, size_t *left,
+			   char text[LINE_LONG_MAX + 1])
 {
 	if (*left == 0)
 		return LINE_NONE;
@@ -76,5 +116,7 @@ enum line_status line_next(struct line *l, const char **input, size_t *left,
 
 	*input += length;
 	*left -= length;
-	return end == NULL ? hold(l, octets, length) : complete(l, octets, length, text);
+	size_t limit = limit_of(l, rule, octets, length);
+	return end == NULL ? hold(l, limit, octets, length)
+			   : complete(l, limit, octets, length, text);
 }

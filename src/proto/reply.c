@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "proto/state.h"
 
 /* RFC 2449 section 8 and RFC 3206: what a client is told, by result. */
@@ -101,6 +102,18 @@ void reply(struct pop3_session *s, const char *format, ...)
 		    LOG_TEXT("line", line));
 	memcpy(line + length, "\r\n", 2);
 	output_append(s, line, (size_t)length + 2);
+}
+
+/* Its octets are not for the log: a password's salt may be among them. */
+void reply_challenge(struct pop3_session *s, const char *octets, size_t length)
+{
+	char line[2 + BASE64_SIZE(CHALLENGE_OCTETS_MAX) + 2] = "+ ";
+	if (s->settings->options.debug)
+		LOG(&s->settings->log, POP3_LOG_DEBUG, "sent", LOG_NUMBER("session", s->id),
+		    LOG_TEXT("line", "+ (hidden)"));
+	size_t coded = base64_encode(octets, length, line + 2);
+	memcpy(line + 2 + coded, "\r\n", 2);
+	output_append(s, line, 2 + coded + 2);
 }
 
 void reply_bad_command(struct pop3_session *s, const char *text)

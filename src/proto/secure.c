@@ -56,6 +56,7 @@ bool session_needs_tls(const struct pop3_session *s)
 static void forget(struct pop3_session *s)
 {
 	line_fini(&s->line);
+	sasl_fini(s);
 	s->user_given = false;
 	secret_free(s->user);
 	s->user = NULL;

@@ -137,6 +137,7 @@ void session_terminate(struct pop3_session *s, enum pop3_reason reason)
 	transfer_abort(s);
 	output_discard(s);
 	line_fini(&s->line);
+	sasl_fini(s);
 }
 
 static void emit_closed(struct pop3_session *s)
@@ -242,6 +243,22 @@ static bool is_ready(const struct pop3_session *s)
 	       !s->at_end;
 }
 
+/* Where a response is expected, all else ends the exchange. */
+static void take_whole(struct pop3_session *s, char *text)
+{
+	if (s->exchange != NULL)
+		sasl_respond(s, text);
+	else
+		command_execute(s, text);
+}
+
+static enum line_rule line_rule(const struct pop3_session *s)
+{
+	if (s->exchange != NULL)
+		return LINES_LONG;
+	return s->state == POP3_AUTHORIZATION ? LINES_LONG_AUTH : LINES_SHORT;
+}
+
 static void take_line(struct pop3_session *s, enum line_status status, char *text)
 {
 	bool first = !s->spoken;
@@ -254,13 +271,15 @@ static void take_line(struct pop3_session *s, enum line_status status, char *tex
 	}
 	switch (status) {
 	case LINE_WHOLE:
-		command_execute(s, text);
+		take_whole(s, text);
 		break;
 	case LINE_TOO_LONG:
+		sasl_fini(s);
 		s->user_given = false;
 		reply_bad_command(s, "line too long");
 		break;
 	case LINE_CONTROL:
+		sasl_fini(s);
 		s->user_given = false;
 		reply_bad_command(s, "line has control characters");
 		break;
@@ -276,14 +295,14 @@ size_t pop3_session_feed(struct pop3_session *s, const void *octets, size_t leng
 {
 	const char *next = octets;
 	size_t left = length;
-	char text[LINE_MAX_OCTETS + 1];
+	char text[LINE_LONG_MAX + 1];
 	bool secret = session_is_secret(s);
 	s->now = now;
 
 	if (s->to_secure && length > 0)
 		session_refuse_injection(s);
 	while (is_ready(s)) {
-		enum line_status status = line_next(&s->line, &next, &left, text);
+		enum line_status status = line_next(&s->line, line_rule(s), &next, &left, text);
 		if (status == LINE_NONE)
 			break;
 		s->behind = left;

@@ -11,6 +11,7 @@
 #include "proto/event.h"
 #include "proto/line.h"
 #include "proto/maildrop.h"
+#include "proto/sasl.h"
 #include "proto/session.h"
 #include "proto/wire.h"
 
@@ -56,6 +57,7 @@ struct pop3_session {
 
 	enum pop3_state state;
 	struct line line;
+	struct exchange *exchange; /* of SASL, under way; NULL */
 	struct output output;
 	struct transfer transfer;
 	char *challenge; /* the APOP challenge; NULL: no APOP */
@@ -127,6 +129,14 @@ bool session_hears_http(const char *text);
 
 /* ---- authorization.c ---- */
 
+/* What a client proves who it is with; as in struct pop3_authenticate. */
+struct credentials {
+	const char *method, *user, *password, *challenge, *authzid;
+};
+
+/* Ask whether they are right; then limit, open, TRANSACTION, or a failed login. */
+void session_authenticate(struct pop3_session *, const struct credentials *);
+
 /* `remaining` marked messages are not gone after QUIT. Returns how many that are at most. */
 size_t session_count_deleted(struct pop3_session *, size_t remaining);
 
@@ -152,6 +162,8 @@ bool session_hears(struct pop3_session *, enum event_kind);
 
 /* Queue one response line; CRLF is added. At most RESPONSE_MAX octets. */
 __attribute__((format(printf, 2, 3))) void reply(struct pop3_session *, const char *format, ...);
+/* "+ ", then the octets in base64 (RFC 5034 section 4); at most CHALLENGE_OCTETS_MAX. */
+void reply_challenge(struct pop3_session *, const char *octets, size_t length);
 /* "-ERR text" to what is no command; too many of them end the session. */
 void reply_bad_command(struct pop3_session *, const char *text);
 /* "-ERR" with the code and text of a failure: the listener's text, else the standard one. */

@@ -40,14 +40,14 @@ static void note(struct outcome *o, enum line_status status, const char *text)
 static void split(const char *text, size_t length, size_t piece, struct outcome *o)
 {
 	struct line line = {0};
-	char out[LINE_MAX_OCTETS + 1];
+	char out[LINE_LONG_MAX + 1];
 	for (size_t at = 0; at < length; at += piece) {
 		const char *next = text + at;
 		size_t left = length - at < piece ? length - at : piece;
-		enum line_status status = line_next(&line, &next, &left, out);
+		enum line_status status = line_next(&line, LINES_SHORT, &next, &left, out);
 		while (status != LINE_NONE) {
 			note(o, status, out);
-			status = line_next(&line, &next, &left, out);
+			status = line_next(&line, LINES_SHORT, &next, &left, out);
 		}
 		CHECK(left == 0);
 		CHECK(line.length <= LINE_MAX_OCTETS);

@@ -24,13 +24,13 @@ static void feed(struct results *r, const char *octets, size_t length)
 		memcpy(block, octets, length);
 	const char *next = block;
 	size_t left = length;
-	char text[LINE_MAX_OCTETS + 1];
-	enum line_status status = line_next(&r->line, &next, &left, text);
+	char text[LINE_LONG_MAX + 1];
+	enum line_status status = line_next(&r->line, LINES_SHORT, &next, &left, text);
 	while (status != LINE_NONE && r->count < RESULTS_MAX) {
 		r->status[r->count] = status;
 		strcpy(r->text[r->count], status == LINE_WHOLE ? text : "");
 		r->count++;
-		status = line_next(&r->line, &next, &left, text);
+		status = line_next(&r->line, LINES_SHORT, &next, &left, text);
 	}
 	CU_ASSERT_EQUAL(left, 0);
 	CU_ASSERT_PTR_EQUAL(next, block + length);
@@ -164,8 +164,8 @@ static void an_endless_line_costs_no_memory(void)
 	for (unsigned long i = 0; i < chunks; i++) {
 		const char *next = chunk;
 		size_t left = sizeof chunk;
-		char text[LINE_MAX_OCTETS + 1];
-		CU_ASSERT_EQUAL(line_next(&r.line, &next, &left, text), LINE_NONE);
+		char text[LINE_LONG_MAX + 1];
+		CU_ASSERT_EQUAL(line_next(&r.line, LINES_SHORT, &next, &left, text), LINE_NONE);
 		CU_ASSERT_PTR_NULL(r.line.partial);
 		CU_ASSERT_EQUAL(left, 0);
 	}

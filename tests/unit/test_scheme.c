@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "auth/base64.h"
 #include "auth/cost.h"
 #include "auth/passwd.h"
 #include "auth/scheme.h"
 #include "auth/scram.h"
 #include "auth/verify.h"
+#include "base/base64.h"
 #include "unit/suite.h"
 
 /* RFC 7677 section 3 has this salt, count and password; the keys follow from them. */

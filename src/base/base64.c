@@ -1,5 +1,5 @@
 /* See base64.h. */
-#include "auth/base64.h"
+#include "base/base64.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -1,0 +1,176 @@
+/* See sasl.h. What the mechanisms do is in mechanism.c. */
+#include "proto/sasl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base64.h"
+#include "base/secret.h"
+#include "proto/state.h"
+
+static void exchange_free(struct exchange *x)
+{
+	if (x == NULL)
+		return;
+	secret_free(x->user);
+	secret_wipe(x, sizeof *x);
+	free(x);
+}
+
+void sasl_fini(struct pop3_session *s)
+{
+	exchange_free(s->exchange);
+	s->exchange = NULL;
+}
+
+/* ---- The ends of a step ---- */
+
+void sasl_challenge(struct pop3_session *s, const char *octets, size_t length)
+{
+	s->exchange->step++;
+	reply_challenge(s, octets, length);
+}
+
+void sasl_fail(struct pop3_session *s)
+{
+	sasl_fini(s);
+	reply_bad_command(s, "malformed response");
+}
+
+void sasl_authenticate(struct pop3_session *s, const char *user, const char *password,
+		       const char *authzid)
+{
+	struct exchange *x = s->exchange;
+	const struct credentials credentials = {
+		.method = x->name,
+		.user = user,
+		.password = password,
+		.challenge = x->challenge[0] == '\0' ? NULL : x->challenge,
+		.authzid = authzid == NULL || *authzid == '\0' ? NULL : authzid};
+	/* It is over before the answer, whatever that does to the session. */
+	s->exchange = NULL;
+	session_authenticate(s, &credentials);
+	exchange_free(x);
+}
+
+/* ---- Responses ---- */
+
+static void step(struct pop3_session *s, struct response *response)
+{
+	s->exchange->mechanism->step(s, s->exchange, response);
+}
+
+/* In place: what is decoded is never longer than what it is decoded from. */
+static void step_encoded(struct pop3_session *s, char *text)
+{
+	struct response response = {.octets = text};
+	size_t length = strlen(text);
+	if (!base64_decode(text, length, text, length, &response.length)) {
+		sasl_fini(s);
+		reply_bad_command(s, "response is not base64");
+		return;
+	}
+	text[response.length] = '\0';
+	step(s, &response);
+}
+
+static void log_response(struct pop3_session *s)
+{
+	if (s->settings->options.debug)
+		LOG(&s->settings->log, POP3_LOG_DEBUG, "received", LOG_NUMBER("session", s->id),
+		    LOG_TEXT("response", "(hidden)"));
+}
+
+/* RFC 5034 section 4: "*" cancels; an empty line is a response of no octets. */
+void sasl_respond(struct pop3_session *s, char *text)
+{
+	log_response(s);
+	if (strcmp(text, "*") == 0) {
+		sasl_fini(s);
+		reply_bad_command(s, "authentication cancelled");
+		return;
+	}
+	step_encoded(s, text);
+}
+
+/* ---- AUTH ---- */
+
+/* The names that CAPA shows behind SASL; "" if there are none. */
+static const char *offered(const struct pop3_capabilities *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (strncmp(list->lines[i], "SASL ", 5) == 0)
+			return list->lines[i] + 5;
+	}
+	return "";
+}
+
+/* The word at *rest, which moves behind it; its length, 0 at the end. */
+static size_t next_word(const char **rest, const char **word)
+{
+	*word = *rest + strspn(*rest, " ");
+	size_t length = strcspn(*word, " ");
+	*rest = *word + length;
+	return length;
+}
+
+static void list_offered(struct pop3_session *s, const char *names)
+{
+	const char *word;
+	reply(s, "+OK");
+	for (size_t length = next_word(&names, &word); length > 0;
+	     length = next_word(&names, &word))
+		reply(s, "%.*s", (int)length, word);
+	reply(s, ".");
+}
+
+static bool is_offered(const char *names, const char *name)
+{
+	const char *word;
+	for (size_t length = next_word(&names, &word); length > 0;
+	     length = next_word(&names, &word)) {
+		if (length == strlen(name) && memcmp(word, name, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void begin(struct pop3_session *s, const char *name, char *initial)
+{
+	struct response none = {NULL, 0};
+	struct exchange *x = calloc(1, sizeof *x);
+	if (x == NULL) {
+		session_terminate(s, POP3_REASON_ERROR);
+		return;
+	}
+	s->exchange = x;
+	memcpy(x->name, name, strlen(name) + 1);
+	x->mechanism = mechanism_find(name);
+	if (initial == NULL) {
+		step(s, &none);
+	} else if (strcmp(initial, "=") == 0) {
+		*initial = '\0';
+		step_encoded(s, initial);
+	} else {
+		step_encoded(s, initial);
+	}
+}
+
+/* Without a mechanism, which RFC 5034 does not know but clients send, it lists them. */
+void command_auth(struct pop3_session *s, struct arguments *a)
+{
+	struct pop3_capabilities list;
+	capabilities_collect(s, &list);
+	if (a->first == NULL) {
+		list_offered(s, offered(&list));
+		return;
+	}
+	for (char *c = a->first; *c != '\0'; c++) {
+		if (*c >= 'a' && *c <= 'z')
+			*c = (char)(*c - 'a' + 'A');
+	}
+	if (strlen(a->first) > MECHANISM_NAME_MAX || !is_offered(offered(&list), a->first))
+		reply_bad_command(s, "mechanism not available");
+	else
+		begin(s, a->first, a->second);
+}
