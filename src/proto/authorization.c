@@ -15,8 +15,11 @@
 static void fail_login(struct pop3_session *s, const char *step, enum pop3_result result,
 		       const char *text)
 {
-	static const char *const results[] = {"",          "denied",    "in-use",   "login-delay",
-					      "temporary", "permanent", "permanent"};
+	static const char *const results[] = {"",          "denied",    "in-use",    "login-delay",
+					      "temporary", "permanent", "permanent", "temporary"};
+	/* A code of RETR and TOP, which says nothing here. */
+	if (result == POP3_NEEDS_UTF8)
+		result = POP3_TEMPORARY;
 	LOG(&s->settings->log, POP3_LOG_WARNING, "login", LOG_NUMBER("session", s->id),
 	    LOG_TEXT("user", s->user), LOG_TEXT("peer", s->info.peer), LOG_TEXT("step", step),
 	    LOG_TEXT("result", results[result]));
@@ -49,7 +52,7 @@ static void on_opened(struct pop3_session *s, struct answer *answer)
 	}
 	s->opened = true;
 	s->state = POP3_TRANSACTION;
-	reply(s, "+OK maildrop ready");
+	reply_ok(s, TEXT_MAILDROP_READY);
 }
 
 /* Counted from here on, so that logins at the same time cannot exceed the limit together. */
@@ -57,7 +60,7 @@ static void open_maildrop(struct pop3_session *s)
 {
 	uint32_t limit = s->settings->options.limits.connections_per_user;
 	if (tally_count(&s->context->users, s->user) >= limit) {
-		fail_login(s, "limit", POP3_IN_USE, "too many sessions of this user");
+		fail_login(s, "limit", POP3_IN_USE, session_text(s, TEXT_TOO_MANY_SESSIONS));
 		return;
 	}
 	if (tally_add(&s->context->users, s->user) < 0) {
@@ -73,7 +76,8 @@ static void on_authenticated(struct pop3_session *s, struct answer *answer)
 {
 	if (!answer->given) {
 		context_emit_error(s->context, s, "no listener answers authenticate");
-		fail_login(s, "authenticate", POP3_PERMANENT, "authentication is not available");
+		fail_login(s, "authenticate", POP3_PERMANENT,
+			   session_text(s, TEXT_AUTHENTICATION_NOT_AVAILABLE));
 	} else if (answer->result != POP3_OK) {
 		fail_login(s, "authenticate", answer->result, answer->text);
 	} else if (answer->text[0] == '\0' || set_user(s, answer->text)) {
@@ -95,19 +99,20 @@ static void authenticate(struct pop3_session *s, const char *method, const char 
 /* Every well-formed name gets the same answer: nobody learns here who exists. */
 void command_user(struct pop3_session *s, struct arguments *a)
 {
-	if (!set_user(s, a->first))
+	if (!session_accepts_name(s, a->first) || !set_user(s, a->first))
 		return;
 	s->user_given = true;
-	reply(s, "+OK send PASS");
+	reply_ok(s, TEXT_SEND_PASS);
 }
 
 void command_pass(struct pop3_session *s, struct arguments *a)
 {
 	if (s->user == NULL) {
-		reply(s, "-ERR send USER first");
+		reply_error(s, TEXT_SEND_USER_FIRST);
 		return;
 	}
-	authenticate(s, "PASS", a->first, NULL);
+	if (session_accepts_name(s, a->first))
+		authenticate(s, "PASS", a->first, NULL);
 }
 
 bool command_apop_available(struct pop3_session *s)
@@ -117,7 +122,7 @@ bool command_apop_available(struct pop3_session *s)
 
 void command_apop(struct pop3_session *s, struct arguments *a)
 {
-	if (set_user(s, a->first))
+	if (session_accepts_name(s, a->first) && set_user(s, a->first))
 		authenticate(s, "APOP", a->second, s->challenge);
 }
 
@@ -131,16 +136,21 @@ size_t session_count_deleted(struct pop3_session *s, size_t remaining)
 	return remaining;
 }
 
+static void reply_not_removed(struct pop3_session *s)
+{
+	reply_failure(s, POP3_TEMPORARY, session_text(s, TEXT_NOT_REMOVED));
+}
+
 static void on_quit(struct pop3_session *s, struct answer *answer)
 {
 	if (answer->given && answer->result != POP3_OK) {
-		reply(s, "-ERR [SYS/TEMP] some deleted messages not removed");
+		reply_not_removed(s);
 		return;
 	}
 	if (session_count_deleted(s, answer->remaining) > 0)
-		reply(s, "-ERR [SYS/TEMP] some deleted messages not removed");
+		reply_not_removed(s);
 	else
-		reply(s, "+OK bye");
+		reply_ok(s, TEXT_BYE);
 }
 
 /* Only here is anything ever deleted (RFC 1939 section 6). */
@@ -149,7 +159,7 @@ static void update(struct pop3_session *s)
 	uint32_t *messages = calloc(s->view.marked + 1, sizeof *messages);
 	s->state = POP3_UPDATE;
 	if (messages == NULL) {
-		reply(s, "-ERR [SYS/TEMP] some deleted messages not removed");
+		reply_not_removed(s);
 		return;
 	}
 	view_marked_messages(&s->view, messages);
@@ -165,5 +175,5 @@ void command_quit(struct pop3_session *s, struct arguments *a)
 	if (s->state == POP3_TRANSACTION)
 		update(s);
 	else
-		reply(s, "+OK bye");
+		reply_ok(s, TEXT_BYE);
 }

@@ -18,6 +18,9 @@ static const struct command commands[] = {
 	{"USER", ARGUMENTS_WORD, IN_AUTHORIZATION, "USER", NULL, command_user},
 	{"PASS", ARGUMENTS_REST, IN_AUTHORIZATION, NULL, NULL, command_pass},
 	{"APOP", ARGUMENTS_TWO_WORDS, IN_AUTHORIZATION, NULL, command_apop_available, command_apop},
+	{"LANG", ARGUMENTS_MAYBE_WORD, IN_AUTHORIZATION | IN_TRANSACTION, "LANG", NULL,
+	 command_lang},
+	{"UTF8", ARGUMENTS_NONE, IN_AUTHORIZATION, "UTF8", command_utf8_available, command_utf8},
 	{"CAPA", ARGUMENTS_NONE, IN_AUTHORIZATION | IN_TRANSACTION, NULL, NULL, command_capa},
 	{"STAT", ARGUMENTS_NONE, IN_TRANSACTION, NULL, NULL, command_stat},
 	{"LIST", ARGUMENTS_MAYBE_MESSAGE, IN_TRANSACTION, NULL, NULL, command_list},
@@ -87,6 +90,9 @@ static enum argument_error parse(enum grammar grammar, char *text, struct argume
 	case ARGUMENTS_WORD:
 		right = text != NULL && is_word(text);
 		break;
+	case ARGUMENTS_MAYBE_WORD:
+		right = text == NULL || is_word(text);
+		break;
 	case ARGUMENTS_TWO_WORDS:
 		a->second = text == NULL ? NULL : cut(text);
 		right = a->second != NULL && is_word(text) && is_word(a->second);
@@ -121,11 +127,11 @@ static void run_built_in(struct pop3_session *s, const char *verb, char *text)
 	const struct command *c = find(s, verb);
 	struct arguments a = {0};
 	if (c == NULL) {
-		reply_bad_command(s, "unknown command");
+		reply_bad_command(s, TEXT_UNKNOWN_COMMAND);
 		return;
 	}
 	if ((c->states & (1u << s->state)) == 0) {
-		reply_bad_command(s, "command not valid in this state");
+		reply_bad_command(s, TEXT_WRONG_STATE);
 		return;
 	}
 	switch (parse(c->grammar, text, &a)) {
@@ -133,10 +139,10 @@ static void run_built_in(struct pop3_session *s, const char *verb, char *text)
 		c->run(s, &a);
 		break;
 	case ARGUMENTS_WRONG:
-		reply_bad_command(s, "wrong arguments");
+		reply_bad_command(s, TEXT_WRONG_ARGUMENTS);
 		break;
 	case ARGUMENTS_BAD_MESSAGE:
-		reply_bad_command(s, "invalid message number");
+		reply_bad_command(s, TEXT_INVALID_MESSAGE_NUMBER);
 		break;
 	}
 }
@@ -220,8 +226,11 @@ static void add_standard(struct pop3_session *s, struct pop3_capabilities *list)
 					     "EXPIRE NEVER", "IMPLEMENTATION pop3-emitter"};
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
 		const struct command *c = &commands[i];
-		if (c->capability != NULL && (c->available == NULL || c->available(s)))
-			pop3_capability_add(list, c->capability);
+		if (c->capability == NULL || (c->available != NULL && !c->available(s)))
+			continue;
+		/* The one argument that a row's capability can have (RFC 6856 section 2.2). */
+		bool user = c->run == command_utf8 && session_has_utf8_names(s);
+		pop3_capability_add(list, user ? "UTF8 USER" : c->capability);
 	}
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		pop3_capability_add(list, others[i]);

@@ -24,9 +24,9 @@ static void greet(struct pop3_session *s)
 	s->greeted = true;
 	s->idle_since = s->now;
 	if (s->challenge == NULL)
-		reply(s, "+OK POP3 server ready");
+		reply_ok(s, TEXT_READY);
 	else
-		reply(s, "+OK POP3 server ready %s", s->challenge);
+		reply(s, "+OK %s %s", session_text(s, TEXT_READY), s->challenge);
 }
 
 static void on_connected(struct pop3_session *s, struct answer *answer)
@@ -89,6 +89,15 @@ static void set_standard_apop(struct pop3_session *s)
 		context_emit_error(s->context, s, "no memory for the APOP challenge");
 }
 
+void session_forget_client(struct pop3_session *s)
+{
+	secret_free(s->user);
+	s->user = NULL;
+	s->user_given = false;
+	s->info.utf8 = false;
+	session_speak(s, LANGUAGE_DEFAULT);
+}
+
 struct pop3_session *session_new(struct context *c, const struct pop3_info *info, int descriptor,
 				 void *owner, uint64_t now)
 {
@@ -104,6 +113,7 @@ struct pop3_session *session_new(struct context *c, const struct pop3_info *info
 	s->started = now;
 	emitter_init(&s->emitter);
 	list_init(&s->deferrals);
+	session_forget_client(s);
 	set_standard_apop(s);
 
 	struct pop3_connected event = {session_event(s), s, descriptor};
@@ -227,11 +237,11 @@ static void take_line(struct pop3_session *s, enum line_status status, char *tex
 		break;
 	case LINE_TOO_LONG:
 		s->user_given = false;
-		reply_bad_command(s, "line too long");
+		reply_bad_command(s, TEXT_LINE_TOO_LONG);
 		break;
 	case LINE_CONTROL:
 		s->user_given = false;
-		reply_bad_command(s, "line has control characters");
+		reply_bad_command(s, TEXT_CONTROL_CHARACTERS);
 		break;
 	case LINE_NO_MEMORY:
 		session_terminate(s, POP3_REASON_ERROR);

@@ -36,7 +36,7 @@ static void fill_in(struct pop3_options *o)
 	}
 }
 
-static bool is_valid(const struct pop3_options *o)
+static bool has_valid_apop(const struct pop3_options *o)
 {
 	switch (o->apop) {
 	case POP3_APOP_RANDOM:
@@ -50,6 +50,18 @@ static bool is_valid(const struct pop3_options *o)
 	return false;
 }
 
+static bool has_valid_utf8(const struct pop3_options *o)
+{
+	return o->utf8 == POP3_UTF8_ON || o->utf8 == POP3_UTF8_USER || o->utf8 == POP3_UTF8_OFF;
+}
+
+/* The language for a tag, NULL: the one that sessions begin with. */
+static bool choose_language(const char *tag, enum language *language)
+{
+	*language = LANGUAGE_DEFAULT;
+	return tag == NULL || language_find(tag, language);
+}
+
 int settings_new(const char *hostname, const struct pop3_options *options,
 		 struct settings **settings)
 {
@@ -59,7 +71,9 @@ int settings_new(const char *hostname, const struct pop3_options *options,
 			return -EINVAL;
 		memcpy(&all, options, options->size);
 	}
-	if (!is_valid(&all))
+	enum language language;
+	if (!has_valid_apop(&all) || !has_valid_utf8(&all) ||
+	    !choose_language(all.language, &language))
 		return -EINVAL;
 	fill_in(&all);
 
@@ -68,6 +82,8 @@ int settings_new(const char *hostname, const struct pop3_options *options,
 		return -ENOMEM;
 	s->references = 1;
 	s->options = all;
+	s->options.language = NULL; /* not ours, and no longer needed */
+	s->language = language;
 	s->log = (struct log_sink){all.log, all.log_data};
 	s->hostname = strdup(hostname);
 	s->options.apop_value = all.apop_value == NULL ? NULL : strdup(all.apop_value);

@@ -7,17 +7,20 @@
 
 #include "base/log.h"
 #include "pop3_emitter.h"
+#include "proto/text.h"
 
 struct settings {
 	unsigned references;
 	struct pop3_options options; /* defaults filled in; apop_value is ours */
 	struct log_sink log;
+	enum language language; /* of LANG * */
 	char *hostname;
 };
 
 /*
- * A copy of the options (NULL = all defaults), with one reference. 0; -EINVAL: an unknown `apop`,
- * or POP3_APOP_FIXED or _FUNCTION without the value or function; -ENOMEM.
+ * A copy of the options (NULL = all defaults), with one reference. 0; -EINVAL: an unknown `apop`
+ * or `utf8`, POP3_APOP_FIXED or _FUNCTION without the value or function, a `language` that is none
+ * of ours; -ENOMEM.
  */
 int settings_new(const char *hostname, const struct pop3_options *, struct settings **);
 struct settings *settings_ref(struct settings *);

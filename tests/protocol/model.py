@@ -7,8 +7,8 @@ what a client sends, in any pieces, and returns what a server must send back."""
 LINE_MAX = 255  # RFC 2449 section 4: octets of a command, line end included
 
 GREETING = b"+OK POP3 server ready"
-CAPABILITIES = (b"TOP", b"UIDL", b"USER", b"RESP-CODES", b"AUTH-RESP-CODE", b"PIPELINING",
-                b"EXPIRE NEVER", b"IMPLEMENTATION pop3-emitter")
+CAPABILITIES = (b"TOP", b"UIDL", b"USER", b"LANG", b"UTF8", b"RESP-CODES", b"AUTH-RESP-CODE",
+                b"PIPELINING", b"EXPIRE NEVER", b"IMPLEMENTATION pop3-emitter")
 
 UNKNOWN = b"-ERR unknown command"
 STATE = b"-ERR command not valid in this state"
