@@ -332,10 +332,12 @@ enum pop3_apop {
 
 /* Is UTF8 offered (RFC 6856 section 2)? */
 enum pop3_utf8 {
-	POP3_UTF8_ON,   /* the default: yes; names and passwords may hold any octets */
-	POP3_UTF8_USER, /* yes, as "UTF8 USER": names and passwords that are not UTF-8 are refused
-			 */
-	POP3_UTF8_OFF,  /* no */
+	POP3_UTF8_ON, /* the default: yes; names and passwords may hold any octets */
+	/* Yes, as "UTF8 USER": names and passwords are UTF-8, others are refused; events have them
+	 * in the form of OpaqueString (RFC 8265: NFC, plain blanks), which secrets must have, too.
+	 */
+	POP3_UTF8_USER,
+	POP3_UTF8_OFF, /* no */
 };
 
 /*

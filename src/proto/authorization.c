@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "proto/state.h"
 
 /*
@@ -34,7 +35,7 @@ static void fail_login(struct pop3_session *s, const char *step, enum pop3_resul
 		session_close(s, POP3_REASON_LIMIT);
 }
 
-static bool set_user(struct pop3_session *s, const char *name)
+static bool keep_user(struct pop3_session *s, const char *name)
 {
 	char *user = strdup(name);
 	free(s->user);
@@ -42,6 +43,14 @@ static bool set_user(struct pop3_session *s, const char *name)
 	if (user == NULL)
 		session_terminate(s, POP3_REASON_ERROR);
 	return user != NULL;
+}
+
+/* False: the name was refused, or there is no memory. */
+static bool set_user(struct pop3_session *s, const char *given)
+{
+	char room[PREPARED_SIZE];
+	const char *name = session_prepare_name(s, given, room);
+	return name != NULL && keep_user(s, name);
 }
 
 static void on_opened(struct pop3_session *s, struct answer *answer)
@@ -80,7 +89,7 @@ static void on_authenticated(struct pop3_session *s, struct answer *answer)
 			   session_text(s, TEXT_AUTHENTICATION_NOT_AVAILABLE));
 	} else if (answer->result != POP3_OK) {
 		fail_login(s, "authenticate", answer->result, answer->text);
-	} else if (answer->text[0] == '\0' || set_user(s, answer->text)) {
+	} else if (answer->text[0] == '\0' || keep_user(s, answer->text)) {
 		open_maildrop(s);
 	}
 }
@@ -99,7 +108,7 @@ static void authenticate(struct pop3_session *s, const char *method, const char 
 /* Every well-formed name gets the same answer: nobody learns here who exists. */
 void command_user(struct pop3_session *s, struct arguments *a)
 {
-	if (!session_accepts_name(s, a->first) || !set_user(s, a->first))
+	if (!set_user(s, a->first))
 		return;
 	s->user_given = true;
 	reply_ok(s, TEXT_SEND_PASS);
@@ -111,8 +120,11 @@ void command_pass(struct pop3_session *s, struct arguments *a)
 		reply_error(s, TEXT_SEND_USER_FIRST);
 		return;
 	}
-	if (session_accepts_name(s, a->first))
-		authenticate(s, "PASS", a->first, NULL);
+	char room[PREPARED_SIZE] = "";
+	const char *password = session_prepare_password(s, a->first, room);
+	if (password != NULL)
+		authenticate(s, "PASS", password, NULL);
+	secret_wipe(room, sizeof room);
 }
 
 bool command_apop_available(struct pop3_session *s)
@@ -122,7 +134,7 @@ bool command_apop_available(struct pop3_session *s)
 
 void command_apop(struct pop3_session *s, struct arguments *a)
 {
-	if (session_accepts_name(s, a->first) && set_user(s, a->first))
+	if (set_user(s, a->first))
 		authenticate(s, "APOP", a->second, s->challenge);
 }
 

@@ -2,9 +2,9 @@
  * UTF8 and LANG (RFC 6856). UTF8 changes nothing but what listeners read in pop3_info.utf8: it is
  * they who know which messages a client in ASCII mode must not be sent.
  */
+#include <errno.h>
 #include <string.h>
 
-#include "base/utf8.h"
 #include "proto/state.h"
 
 /* ---- UTF8 ---- */
@@ -28,12 +28,31 @@ bool session_has_utf8_names(const struct pop3_session *s)
 }
 
 /* Also before UTF8 (RFC 6856 section 2.2). */
-bool session_accepts_name(struct pop3_session *s, const char *text)
+static const char *prepare(struct pop3_session *s, const char *text, bool blanks,
+			   char room[PREPARED_SIZE])
 {
-	if (!session_has_utf8_names(s) || utf8_is_valid(text, strlen(text)))
-		return true;
-	reply_error(s, TEXT_NOT_UTF8);
-	return false;
+	size_t length;
+	if (!session_has_utf8_names(s))
+		return text;
+	int error = prepare_text(text, strlen(text), room, &length);
+	if (error == 0 && (blanks || strchr(room, ' ') == NULL))
+		return room;
+	if (error == -ENOMEM)
+		reply_failure(s, POP3_TEMPORARY, NULL);
+	else
+		reply_error(s, TEXT_BAD_CHARACTERS);
+	return NULL;
+}
+
+const char *session_prepare_name(struct pop3_session *s, const char *text, char room[PREPARED_SIZE])
+{
+	return prepare(s, text, false, room);
+}
+
+const char *session_prepare_password(struct pop3_session *s, const char *text,
+				     char room[PREPARED_SIZE])
+{
+	return prepare(s, text, true, room);
 }
 
 /* ---- LANG ---- */

@@ -11,6 +11,7 @@
 #include "proto/event.h"
 #include "proto/line.h"
 #include "proto/maildrop.h"
+#include "proto/prepare.h"
 #include "proto/session.h"
 #include "proto/text.h"
 #include "proto/wire.h"
@@ -142,8 +143,13 @@ bool session_hears(struct pop3_session *, enum event_kind);
 void session_speak(struct pop3_session *, enum language);
 /* Are user names and passwords UTF-8 here ("UTF8 USER")? */
 bool session_has_utf8_names(const struct pop3_session *);
-/* May this be one? If not the client has been told. */
-bool session_accepts_name(struct pop3_session *, const char *text);
+/*
+ * A name or password as it is to be compared: as it is, or where they are UTF-8 prepared, in
+ * `room`, which the caller wipes. NULL: it is refused, and the client has been told.
+ */
+const char *session_prepare_name(struct pop3_session *, const char *text, char room[PREPARED_SIZE]);
+const char *session_prepare_password(struct pop3_session *, const char *text,
+				     char room[PREPARED_SIZE]);
 
 /* ---- reply.c ---- */
 

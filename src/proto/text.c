@@ -49,8 +49,9 @@ static const char *const texts[TEXTS][CATALOGUES] = {
 		"numéro de message non valable"},
 	[TEXT_SEND_USER_FIRST] = {
 		"send USER first", "zuerst USER senden", "envoyez d'abord USER"},
-	[TEXT_NOT_UTF8] = {
-		"not valid UTF-8", "kein gültiges UTF-8", "UTF-8 non valable"},
+	[TEXT_BAD_CHARACTERS] = {
+		"invalid or forbidden characters", "ungültige oder verbotene Zeichen",
+		"caractères non valables ou interdits"},
 	[TEXT_UNKNOWN_LANGUAGE] = {
 		"unknown language", "unbekannte Sprache", "langue inconnue"},
 

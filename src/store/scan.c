@@ -104,6 +104,7 @@ static int count_open_file(const struct maildir *maildir, int descriptor, struct
 	found->identity = folder_identity(maildir, &status);
 	found->length = octets.length;
 	found->octets = octets_total(&octets);
+	found->plain = !header_is_international(&octets.header);
 	return 0;
 }
 
@@ -176,6 +177,7 @@ static int visit_known(struct scan *s, const struct folder_entry *entry, size_t 
 	struct found found = {.identity = old->identity,
 			      .length = old->length,
 			      .octets = old->octets,
+			      .plain = old->plain,
 			      .known = index,
 			      .base_length = (uint8_t)old->base_length,
 			      .seen = seen};

@@ -149,7 +149,7 @@ static void with_names(struct peer *p)
 
 static void names_and_passwords_that_are_not_utf8_are_refused(void)
 {
-	static const char wrong[] = "-ERR not valid UTF-8";
+	static const char wrong[] = "-ERR invalid or forbidden characters";
 	static const struct turn turns[] = {
 		{"CAPA", "+OK\nTOP\nUIDL\nUSER\nLANG\nUTF8 USER\nRESP-CODES\nAUTH-RESP-CODE\n"
 			 "PIPELINING\nEXPIRE NEVER\nIMPLEMENTATION pop3-emitter\n."},
@@ -159,6 +159,10 @@ static void names_and_passwords_that_are_not_utf8_are_refused(void)
 		{"USER zo\xc3\xab", "+OK send PASS"},
 		{"PASS s\xed\xa0\x80", wrong},
 		{"PASS secret", "-ERR send USER first"},
+		/* Blanks, which a name cannot have, and letters in two characters. */
+		{"USER zo\xc2\xa0\xc3\xab", wrong},
+		{"USER zoe\xcc\x88", "+OK send PASS"},
+		{"PASS gru\xcc\x88n\xe3\x80\x80!", "-ERR [AUTH] authentication failed"},
 		/* Before UTF8 and after it. */
 		{"USER zo\xc3\xab", "+OK send PASS"},
 		{"PASS gr\xc3\xbcn", "-ERR [AUTH] authentication failed"},
@@ -168,6 +172,7 @@ static void names_and_passwords_that_are_not_utf8_are_refused(void)
 		TURN_END,
 	};
 	peer_dialog(with_names, turns,
+		    "authenticate PASS zo\xc3\xab gr\xc3\xbcn !\n"
 		    "authenticate PASS zo\xc3\xab gr\xc3\xbcn\n"
 		    "authenticate PASS zo\xc3\xab secret\nopen zo\xc3\xab",
 		    "");
@@ -183,9 +188,24 @@ static void apop_of_a_name_that_is_not_utf8_is_refused(void)
 	peer_connect(&p);
 	text_clear(&p.received);
 	peer_send(&p, "APOP zo\xeb 0\nAPOP zo\xc3\xab 0");
-	CU_ASSERT(peer_got(&p, "-ERR not valid UTF-8\n-ERR [AUTH] authentication failed"));
+	CU_ASSERT(peer_got(
+		&p, "-ERR invalid or forbidden characters\n-ERR [AUTH] authentication failed"));
 	CU_ASSERT(peer_heard(&p, "authenticate APOP zo\xc3\xab 0"));
 	peer_fini(&p);
+}
+
+/* The secret of the store has its dots apart; the client has prepared it, or not. */
+static void apop_takes_a_prepared_password(void)
+{
+	static const char secret[] = "gru\xcc\x88n";
+	struct pop3_authenticate e = {.method = "APOP",
+				      .challenge = "<1896.697170952@dbc.mtview.ca.us>"};
+	e.password = "fa6252d5f8708b61dff6156122112a73";
+	CU_ASSERT(pop3_matches(&e, secret, strlen(secret)));
+	e.password = "b70ceed87af498a649ae1b5a579fbdb7";
+	CU_ASSERT(pop3_matches(&e, secret, strlen(secret)));
+	CU_ASSERT(!pop3_matches(&e, "gruen", 5));
+	CU_ASSERT(!pop3_matches(&e, "gr\xfcn", 4));
 }
 
 static void without_utf8_user_any_octets_are_names(void)
@@ -308,6 +328,7 @@ static const struct test tests[] = {
 	TEST(login_never_has_the_code_of_a_message),
 	TEST(names_and_passwords_that_are_not_utf8_are_refused),
 	TEST(apop_of_a_name_that_is_not_utf8_is_refused),
+	TEST(apop_takes_a_prepared_password),
 	TEST(without_utf8_user_any_octets_are_names),
 	TEST(lang_changes_the_language_from_its_own_reply_on),
 	TEST(unknown_language_changes_nothing),
