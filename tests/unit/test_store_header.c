@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proto/wire.h"
 #include "store/header.h"
 #include "unit/suite.h"
 
@@ -98,6 +99,47 @@ static void header_of_a_file_is_looked_at_beyond_a_buffer(void)
 	fclose(file);
 }
 
+/* What a wire takes of a message until TOP without lines of the body is done. */
+static size_t end_for_top(const char *text, size_t length)
+{
+	struct wire w;
+	char out[64];
+	size_t taken;
+	wire_init(&w, 0);
+	wire_convert(&w, text, length, &taken, out, sizeof out);
+	return w.done ? taken : SIZE_MAX;
+}
+
+static size_t end_for_header(const char *text, size_t length)
+{
+	struct header h = {.over = false};
+	for (size_t i = 0; i < length; i++) {
+		header_add(&h, text + i, 1);
+		if (h.over)
+			return i + 1;
+	}
+	return SIZE_MAX;
+}
+
+static void header_ends_where_top_ends(void)
+{
+	unsigned long cases = 0;
+	for (size_t length = 0; length <= 9; length++) {
+		unsigned long texts = 1;
+		for (size_t i = 0; i < length; i++)
+			texts *= 3;
+		for (unsigned long n = 0; n < texts; n++, cases++) {
+			char text[9];
+			unsigned long rest = n;
+			for (size_t i = 0; i < length; i++, rest /= 3)
+				text[i] = "a\r\n"[rest % 3];
+			if (end_for_header(text, length) != end_for_top(text, length))
+				CU_FAIL("another end");
+		}
+	}
+	test_count(cases);
+}
+
 static void header_that_cannot_be_read_is_an_error(void)
 {
 	bool international = true;
@@ -108,6 +150,7 @@ static void header_that_cannot_be_read_is_an_error(void)
 static const struct test tests[] = {
 	TEST(header_with_utf8_makes_a_message_international),
 	TEST(header_of_a_file_is_looked_at_beyond_a_buffer),
+	TEST(header_ends_where_top_ends),
 	TEST(header_that_cannot_be_read_is_an_error),
 	TEST_END,
 };
