@@ -537,7 +537,8 @@ struct pop3_load {
 /*
  * A session of a server that need not listen: its listeners, options and limits. It emits
  * `connected` at once. `now` is here and below any clock in milliseconds that never goes back, the
- * same for all sessions of a server; with one that listens it is CLOCK_MONOTONIC. NULL: no memory.
+ * same for all sessions of a server; with one that listens it is CLOCK_MONOTONIC. What the client
+ * has to say (utf8, language) is not taken from the info. NULL: no memory.
  */
 struct pop3_session *pop3_session_new(struct pop3_server *, const struct pop3_info *, uint64_t now);
 /* Octets from the client. Returns how many were taken; the rest is to be offered again later. */

@@ -156,16 +156,13 @@ static bool find_tag(const char *range, size_t length, enum language *language)
 	return false;
 }
 
-/* The length without the last subtag, and without a single letter or digit before that. */
+/* The length without the last subtag. A single letter that is the last then is to be cut, too; but
+ * no tag ends so, and the next step does it. */
 static size_t cut_subtag(const char *range, size_t length)
 {
-	do {
-		while (length > 0 && range[length - 1] != '-')
-			length--;
-		if (length > 0)
-			length--;
-	} while (length > 1 && range[length - 2] == '-');
-	return length;
+	while (length > 0 && range[length - 1] != '-')
+		length--;
+	return length > 0 ? length - 1 : 0;
 }
 
 bool language_find(const char *range, enum language *language)

@@ -177,7 +177,6 @@ static int visit_known(struct scan *s, const struct folder_entry *entry, size_t 
 	struct found found = {.identity = old->identity,
 			      .length = old->length,
 			      .octets = old->octets,
-			      .plain = old->plain,
 			      .known = index,
 			      .base_length = (uint8_t)old->base_length,
 			      .seen = seen};
