@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "proto/state.h"
 
 /* ---- UTF8 ---- */
@@ -62,6 +63,15 @@ void session_speak(struct pop3_session *s, enum language language)
 	const char *tag = language_tag(language);
 	s->language = language;
 	memcpy(s->info.language, tag, strlen(tag) + 1);
+}
+
+void session_forget_client(struct pop3_session *s)
+{
+	secret_free(s->user);
+	s->user = NULL;
+	s->user_given = false;
+	s->info.utf8 = false;
+	session_speak(s, LANGUAGE_DEFAULT);
 }
 
 static void list_languages(struct pop3_session *s)

@@ -89,15 +89,6 @@ static void set_standard_apop(struct pop3_session *s)
 		context_emit_error(s->context, s, "no memory for the APOP challenge");
 }
 
-void session_forget_client(struct pop3_session *s)
-{
-	secret_free(s->user);
-	s->user = NULL;
-	s->user_given = false;
-	s->info.utf8 = false;
-	session_speak(s, LANGUAGE_DEFAULT);
-}
-
 struct pop3_session *session_new(struct context *c, const struct pop3_info *info, int descriptor,
 				 void *owner, uint64_t now)
 {
@@ -109,11 +100,11 @@ struct pop3_session *session_new(struct context *c, const struct pop3_info *info
 	s->owner = owner;
 	s->info = *info;
 	s->id = ++last_id;
+	session_forget_client(s);
 	s->now = now;
 	s->started = now;
 	emitter_init(&s->emitter);
 	list_init(&s->deferrals);
-	session_forget_client(s);
 	set_standard_apop(s);
 
 	struct pop3_connected event = {session_event(s), s, descriptor};

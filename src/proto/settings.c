@@ -36,20 +36,6 @@ static void fill_in(struct pop3_options *o)
 	}
 }
 
-static bool has_valid_apop(const struct pop3_options *o)
-{
-	switch (o->apop) {
-	case POP3_APOP_RANDOM:
-	case POP3_APOP_OFF:
-		return true;
-	case POP3_APOP_FIXED:
-		return o->apop_value != NULL;
-	case POP3_APOP_FUNCTION:
-		return o->apop_function != NULL;
-	}
-	return false;
-}
-
 static bool has_valid_utf8(const struct pop3_options *o)
 {
 	return o->utf8 == POP3_UTF8_ON || o->utf8 == POP3_UTF8_USER || o->utf8 == POP3_UTF8_OFF;
@@ -62,6 +48,23 @@ static bool choose_language(const char *tag, enum language *language)
 	return tag == NULL || language_find(tag, language);
 }
 
+static bool is_valid(const struct pop3_options *o)
+{
+	enum language language;
+	if (!has_valid_utf8(o) || !choose_language(o->language, &language))
+		return false;
+	switch (o->apop) {
+	case POP3_APOP_RANDOM:
+	case POP3_APOP_OFF:
+		return true;
+	case POP3_APOP_FIXED:
+		return o->apop_value != NULL;
+	case POP3_APOP_FUNCTION:
+		return o->apop_function != NULL;
+	}
+	return false;
+}
+
 int settings_new(const char *hostname, const struct pop3_options *options,
 		 struct settings **settings)
 {
@@ -71,9 +74,7 @@ int settings_new(const char *hostname, const struct pop3_options *options,
 			return -EINVAL;
 		memcpy(&all, options, options->size);
 	}
-	enum language language;
-	if (!has_valid_apop(&all) || !has_valid_utf8(&all) ||
-	    !choose_language(all.language, &language))
+	if (!is_valid(&all))
 		return -EINVAL;
 	fill_in(&all);
 
@@ -82,8 +83,8 @@ int settings_new(const char *hostname, const struct pop3_options *options,
 		return -ENOMEM;
 	s->references = 1;
 	s->options = all;
-	s->options.language = NULL; /* not ours, and no longer needed */
-	s->language = language;
+	choose_language(all.language, &s->language);
+	s->options.language = NULL; /* the caller's, and no longer needed */
 	s->log = (struct log_sink){all.log, all.log_data};
 	s->hostname = strdup(hostname);
 	s->options.apop_value = all.apop_value == NULL ? NULL : strdup(all.apop_value);

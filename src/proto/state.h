@@ -106,11 +106,6 @@ void session_terminate(struct pop3_session *, enum pop3_reason);
 void session_try_finish(struct pop3_session *);
 /* It is no longer among the sessions of its user. */
 void session_uncount(struct pop3_session *);
-/*
- * Whatever the client has said before it logged in (USER, UTF8, LANG) is as if it had not been
- * said, as at the beginning.
- */
-void session_forget_client(struct pop3_session *);
 /* The first fields of an event of this session. */
 struct pop3_event session_event(struct pop3_session *);
 
@@ -139,6 +134,11 @@ bool session_hears(struct pop3_session *, enum event_kind);
 
 /* ---- international.c ---- */
 
+/*
+ * Whatever the client has said before it logged in (USER, UTF8, LANG) is as if it had not been
+ * said, as at the beginning.
+ */
+void session_forget_client(struct pop3_session *);
 /* The language of all texts from now on. */
 void session_speak(struct pop3_session *, enum language);
 /* Are user names and passwords UTF-8 here ("UTF8 USER")? */
