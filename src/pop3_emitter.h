@@ -1,5 +1,5 @@
 /*
- * pop3_emitter.h - POP3 (RFC 1939, 2449, 3206, 6856) as an event emitter.
+ * pop3_emitter.h - POP3 (RFC 1939, 2449, 2595, 3206, 6856, 8314) as an event emitter.
  *
  * A server emits events; the application listens and answers through the event. The library knows
  * no mailbox and no password. Unless a declaration says otherwise every function belongs to the
@@ -35,6 +35,9 @@ extern "C" {
 /* The most capability lines, and the octets of all of them with their NULs. */
 #define POP3_CAPABILITIES_MAX  32
 #define POP3_CAPABILITIES_SIZE 1024
+/* The name of a TLS version with its NUL, and the octets of a channel binding. */
+#define POP3_TLS_VERSION_SIZE 16
+#define POP3_BINDING_SIZE     32
 /* In an answer to `retrieve`: the message has the size that `list` gave for it. */
 #define POP3_OCTETS_LISTED UINT64_MAX
 /* In pop3_retrieve.lines: the whole message is wanted (RETR). */
@@ -79,6 +82,7 @@ enum pop3_reason {
 	POP3_REASON_REFUSED,  /* a `connected` listener or a limit refused it */
 	POP3_REASON_ERROR,    /* out of memory, or a message source that ended early */
 	POP3_REASON_SHUTDOWN, /* the server stopped */
+	POP3_REASON_TLS,      /* the TLS handshake or what came after it was wrong */
 	POP3_REASON_LIMIT,    /* too many failed logins or bad commands, or its place was needed */
 };
 
@@ -88,11 +92,17 @@ struct pop3_info {
 	char peer[POP3_ADDRESS_SIZE];  /* "192.0.2.1:4711", "[2001:db8::1]:4711" or "unix" */
 	char local[POP3_ADDRESS_SIZE]; /* likewise; "unix:/path" for a unix socket */
 	bool loopback;                 /* the peer is on this machine: 127/8, ::1, unix */
-	bool tls;                      /* the octets travel encrypted */
 	bool utf8;                     /* the client asked for UTF8 (RFC 6856) */
 	/* The tag of the language that it chose with LANG; "i-default", which is English, before.
 	 * The server's own texts are in it; those of listeners are sent as they are. */
 	char language[POP3_LANGUAGE_SIZE];
+	bool stls; /* TLS can be started on this connection: STLS is offered (RFC 2595) */
+	bool tls;  /* the octets travel encrypted; what follows is empty without it */
+	char tls_version[POP3_TLS_VERSION_SIZE]; /* "TLS1.3" */
+	bool has_binding;
+	unsigned char binding[POP3_BINDING_SIZE]; /* tls-exporter (RFC 9266) */
+	/* Who the verified client certificate is for: its rfc822Name, else its common name. */
+	char certificate[POP3_USER_MAX + 1];
 };
 
 /*
@@ -249,6 +259,7 @@ struct pop3_listening {
 	struct pop3_event event;
 	const char *address; /* "127.0.0.1:41873", "[::1]:110", "unix:/path" */
 	uint16_t port;       /* 0 for a unix socket */
+	bool tls;            /* implicit TLS */
 };
 
 /*
@@ -305,7 +316,8 @@ struct pop3_record {
 
 /* Milliseconds; 0 = the default given here. */
 struct pop3_timeouts {
-	uint32_t login; /* 60,000: from the connection to the login, in total */
+	uint32_t handshake; /* 10,000: from its begin to the end of a TLS handshake */
+	uint32_t login;     /* 60,000: from the connection to the login, in total */
 	uint32_t idle; /* 600,000: without a command, nothing pending or queued (RFC 1939 section 3)
 			*/
 	uint32_t write;  /* 60,000: output waiting and the peer takes none */
@@ -341,9 +353,42 @@ enum pop3_utf8 {
 };
 
 /*
- * Zeroed but for `size`, it means the defaults. A fixed or made APOP value in "<…>" is used as it
- * is; any other becomes "<value@hostname>". A value with control octets, blanks or stray brackets
- * leads to an `error` event and no APOP.
+ * A certificate chain and its key: the path of a PEM file each, or PEM text itself, which is known
+ * by its "-----BEGIN ". `ocsp`: the path of an OCSP response to staple, DER or PEM, or NULL.
+ */
+struct pop3_certificate {
+	const char *cert, *key, *ocsp;
+};
+
+enum pop3_client_certificate {
+	POP3_CERTIFICATE_NONE,     /* it is not asked for */
+	POP3_CERTIFICATE_OPTIONAL, /* one that is sent must be good */
+	POP3_CERTIFICATE_REQUIRED,
+};
+
+/* All besides the first certificate; zeroed, it means the defaults. */
+struct pop3_tls {
+	const char *ocsp; /* for the first certificate */
+	/* Chosen by the name that the client asks for (SNI) and by what it can verify. */
+	const struct pop3_certificate *more;
+	size_t more_count;
+	const char *client_ca; /* who signs client certificates: a path or PEM */
+	enum pop3_client_certificate client_certificate;
+	bool alpn_required; /* refuse clients that do not name "pop3" (RFC 7301); others always */
+	bool keep;          /* for pop3_server_configure(): what is loaded stays, no file is read */
+};
+
+/* Who has to use TLS before USER, PASS, APOP and AUTH (RFC 8314 section 4.1). */
+enum pop3_require_tls {
+	POP3_TLS_REMOTE, /* the default: who is not on this machine, if TLS can be had at all */
+	POP3_TLS_ALWAYS, /* everybody; needs a certificate */
+	POP3_TLS_NEVER,
+};
+
+/*
+ * Zeroed but for `size`, it means the defaults. Without `cert` and `key` there is no TLS. A fixed
+ * or made APOP value in "<…>" is used as it is; any other becomes "<value@hostname>". A value with
+ * control octets, blanks or stray brackets leads to an `error` event and no APOP.
  */
 struct pop3_options {
 	size_t size; /* sizeof(struct pop3_options) */
@@ -365,6 +410,9 @@ struct pop3_options {
 	enum pop3_utf8 utf8;
 	/* The tag that a client gets for "LANG *": "en", "de", "fr"; NULL = "i-default". */
 	const char *language;
+	const char *cert, *key; /* as in struct pop3_certificate */
+	struct pop3_tls tls;
+	enum pop3_require_tls require_tls;
 };
 
 /* ---- Listeners ---- */
@@ -470,12 +518,22 @@ const char *pop3_reason_name(enum pop3_reason);
 /* ---- The server ---- */
 
 /*
+ * Would these options do? Reads what the TLS options name, as whoever calls; any thread. `problem`,
+ * if not NULL, hears of each: a text that names the file; not `fatal`: a certificate that is not
+ * valid now. 0, -EINVAL, -ENOMEM, or what reading a file said.
+ */
+int pop3_options_check(const struct pop3_options *,
+		       void (*problem)(const char *text, bool fatal, void *data), void *data);
+/*
  * A new server with copied options (NULL = defaults) and, if not NULL, a first listener. hostname
- * NULL = the machine's. NULL with errno: ENOMEM, EINVAL (an option).
+ * NULL = the machine's. NULL with errno: as pop3_options_check(), whose texts go to the log.
  */
 struct pop3_server *pop3_server_new(const char *hostname, const struct pop3_options *,
 				    struct pop3_listener *);
-/* New options for the connections to come; those that live keep theirs. 0, -EINVAL, -ENOMEM. */
+/*
+ * New options for the connections to come; those that live keep theirs. Certificates are read
+ * again. 0, or as pop3_options_check(), whose texts go to the log; then all stays as it was.
+ */
 int pop3_server_configure(struct pop3_server *, const struct pop3_options *);
 /*
  * Listen at "127.0.0.1:110", "[::1]:110", ":110" (every address), "unix:/path"; port 0 = a free
@@ -484,6 +542,14 @@ int pop3_server_configure(struct pop3_server *, const struct pop3_options *);
  * pop3_server_stop()), -ENOMEM, or what socket, bind or listen said.
  */
 int pop3_server_listen(struct pop3_server *, const char *address);
+
+/* How to listen; zeroed but for `size`, as pop3_server_listen() does. */
+struct pop3_listen {
+	size_t size; /* sizeof(struct pop3_listen) */
+	bool tls; /* implicit TLS (RFC 8314 section 3.2): the handshake comes before the greeting */
+};
+/* The same; also -EINVAL for implicit TLS without a certificate. */
+int pop3_server_listen_with(struct pop3_server *, const char *address, const struct pop3_listen *);
 
 /* Level 1: serve until pop3_server_stop(). 0, or why the loop could not go on. */
 int pop3_server_run(struct pop3_server *);
@@ -521,6 +587,7 @@ struct pop3_wants {
 	bool read;         /* pop3_session_feed() will take octets */
 	bool write;        /* pop3_session_output() has octets */
 	bool load;         /* pop3_session_load() wants part of a file */
+	bool start_tls;    /* do the TLS handshake now, then pop3_session_secured() */
 	bool close;        /* nothing left to send: close the transport, then pop3_session_end() */
 	bool finished;     /* ended, every event answered, `closed` emitted: it may be freed */
 	uint64_t deadline; /* when pop3_session_tick() is to be called, or POP3_NO_DEADLINE */
@@ -541,7 +608,9 @@ struct pop3_load {
  * has to say (utf8, language) is not taken from the info. NULL: no memory.
  */
 struct pop3_session *pop3_session_new(struct pop3_server *, const struct pop3_info *, uint64_t now);
-/* Octets from the client. Returns how many were taken; the rest is to be offered again later. */
+/* Octets from the client. Returns how many were taken; the rest is to be offered again later. From
+ * `start_tls` to pop3_session_secured() there can be none but those of TLS: octets that are fed
+ * then came behind STLS, and end the session. */
 size_t pop3_session_feed(struct pop3_session *, const void *octets, size_t length, uint64_t now);
 /* Octets for the client, valid until the next call for this session; *length may be 0. */
 const void *pop3_session_output(struct pop3_session *, size_t *length);
@@ -550,6 +619,13 @@ void pop3_session_sent(struct pop3_session *, size_t length, uint64_t now);
 /* The same in one call: copies at most `size` octets, counts them as sent, returns how many. */
 size_t pop3_session_pull(struct pop3_session *, void *buffer, size_t size, uint64_t now);
 struct pop3_wants pop3_session_wants(const struct pop3_session *);
+/*
+ * STLS (RFC 2595): a session made with info.stls, and without info.tls, offers it; after its +OK,
+ * when that has been sent, it wants `start_tls`. The handshake is the caller's; all octets from the
+ * next on are TLS's. When it has succeeded: what follows `tls` in the info is taken over, and what
+ * the client said before is forgotten. If it has not: pop3_session_end(), POP3_REASON_TLS.
+ */
+void pop3_session_secured(struct pop3_session *, const struct pop3_info *, uint64_t now);
 /* If part of a file is wanted: true and which. Read it and say so with pop3_session_loaded(). */
 bool pop3_session_load(struct pop3_session *, struct pop3_load *);
 /* `result`: octets read, 0 = the file ended, or a negative errno value. */

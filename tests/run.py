@@ -5,7 +5,8 @@ usage: run.py [--stage NAME] [--list] [--failfast] [-v] FOLDER|FILE... [FILTER..
 
 An argument that is neither a folder nor a file filters: only tests whose name contains one of the
 filters run. Results are appended to the file named by POP3_RESULTS, one line a test:
-stage, name (without the leading test_), ok|fail|skip, number of cases, separated by tabs.
+stage, name (without the leading test_), ok|fail|skip|unable, number of cases, separated by tabs;
+unable: this machine cannot run it, see TestCase.cannot().
 Exit code 1 if a test failed or if no test ran: a run that tests nothing must not look green.
 """
 
@@ -32,7 +33,7 @@ class Results(unittest.TestResult):
         super().__init__()
         self.stage = stage
         self.verbose = verbose
-        self.counts = {"ok": 0, "fail": 0, "skip": 0}
+        self.counts = {"ok": 0, "fail": 0, "skip": 0, "unable": 0}
         self.verdict = None
         self.path = os.environ.get("POP3_RESULTS")
 
@@ -59,10 +60,11 @@ class Results(unittest.TestResult):
         self.verdict = ("fail", "unexpected success")
 
     def addSkip(self, test, reason):
+        outcome = "unable" if getattr(test, "unable", False) else "skip"
         if self.verdict is None:
-            self.record(test, "skip", reason)
+            self.record(test, outcome, reason)
         elif self.verdict[0] == "ok":
-            self.verdict = ("skip", reason)
+            self.verdict = (outcome, reason)
 
     def fail(self, test, err, where=""):
         text = self._exc_info_to_string(err, test)
@@ -85,8 +87,8 @@ class Results(unittest.TestResult):
         if outcome == "fail":
             indented = "\n".join("    " + line for line in text.rstrip().splitlines())
             print(f"FAIL {self.stage} {name}\n{indented}", flush=True)
-        elif outcome == "skip":
-            print(f"SKIP {self.stage} {name}: {text}", flush=True)
+        elif outcome in ("skip", "unable"):
+            print(f"{outcome.upper()} {self.stage} {name}: {text}", flush=True)
         elif self.verbose:
             print(f"ok   {self.stage} {name} ({time.monotonic() - self.started:.1f} s)", flush=True)
         if self.path:
@@ -148,7 +150,7 @@ def main():
     results = Results(stage, args.verbose)
     results.failfast = args.failfast
     unittest.TestSuite(tests).run(results)
-    print("{ok} passed, {fail} failed, {skip} skipped".format(**results.counts), flush=True)
+    print("{ok} passed, {fail} failed, {skip} skipped, {unable} unable".format(**results.counts), flush=True)
     return 1 if results.counts["fail"] or not sum(results.counts.values()) else 0
 
 

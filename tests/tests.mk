@@ -16,13 +16,15 @@ SUBMAKE = $(MAKE) --no-print-directory HARDEN= WERROR=
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 TSAN := -fsanitize=thread
 
-# The unit tests, and the program under the protocol, command line and odd maildrop tests.
+# The unit tests, and the program under the protocol, command line, odd maildrop and TLS tests.
 check-asan:
 	+@$(SUBMAKE) BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g' SANITIZE='$(ASAN)' all $(BUILD)/asan/unit-tests
 	@POP3_STAGE=asan $(BUILD)/asan/unit-tests
 	@POP3_EMITTER=$(abspath $(BUILD))/asan/pop3-emitter POP3_RANDOM_OPS=2000 \
+		POP3_STLS_RUNS=50 POP3_CUT_EVERY=97 POP3_TLS_RELOADS=10 \
 		$(PYTHON) tests/run.py --stage asan tests/protocol tests/cli \
-		tests/store/test_odd_maildrops.py tests/store/test_odd_disks.py
+		tests/store/test_odd_maildrops.py tests/store/test_odd_disks.py \
+		tests/tls/test_stls.py tests/tls/test_cut.py tests/tls/test_reload.py
 
 check-tsan:
 	+@$(SUBMAKE) BUILD=$(BUILD)/tsan OPTIMIZE='-O1 -g' SANITIZE='$(TSAN)' all $(BUILD)/tsan/unit-tests

@@ -13,6 +13,7 @@
 #include "auth/verify.h"
 #include "backend/maildrops.h"
 #include "cli/cli.h"
+#include "daemon/certificates.h"
 #include "daemon/message.h"
 #include "daemon/ports.h"
 #include "daemon/process.h"
@@ -244,11 +245,21 @@ static void check_users(struct checking *c)
 	passwd_unref(passwd);
 }
 
+static void warn(const char *text, void *data)
+{
+	(void)data;
+	message(0, "warning: %s", text);
+}
+
 static int check_all(const struct options *options)
 {
 	struct checking c = {.options = options};
+	bool was_root = geteuid() == 0;
 
 	int code = ports_check(options);
+	int certificates = certificates_check(options);
+	if (code == 0)
+		code = certificates;
 	int identity = process_account(options, &c.account);
 	if (identity == 0)
 		identity = process_drop(&c.account);
@@ -256,11 +267,27 @@ static int check_all(const struct options *options)
 		code = identity;
 	if (identity != 0)
 		return code; /* there is nobody to look at the maildrops as */
+	if (certificates == 0 && was_root)
+		certificates_check_reread(options, c.account.name, warn, NULL);
 	check_users(&c);
 	note_formats(&c);
 	if (code == 0 && c.problems > 0)
 		code = EX_DATAERR;
 	return code;
+}
+
+/* With whose eyes to look, if not with those of `user`. */
+static int take_eyes(const struct arguments *arguments, struct options *options)
+{
+	const char *name = arguments_value(arguments, "as");
+	char *copy = name == NULL ? NULL : strdup(name);
+	if (name == NULL)
+		return 0;
+	if (copy == NULL)
+		return message(EX_OSERR, "out of memory");
+	free(options->user);
+	options->user = copy;
+	return 0;
 }
 
 static int run(const struct arguments *arguments)
@@ -269,19 +296,25 @@ static int run(const struct arguments *arguments)
 	int code = arguments_load(arguments, &options);
 	if (code != 0)
 		return code;
-	code = check_all(&options);
+	code = take_eyes(arguments, &options);
+	if (code == 0)
+		code = check_all(&options);
 	if (code == 0)
 		printf("no problems\n");
 	options_fini(&options);
 	return code;
 }
 
-static const struct cli_flag flags[] = {CLI_CONFIG, {.name = NULL}};
+static const struct cli_flag flags[] = {
+	CLI_CONFIG,
+	{.name = "as", .metavar = "NAME", .help = "look as this account, not as the one of `user`"},
+	{.name = NULL},
+};
 
 const struct command command_check = {
 	.name = "check",
-	.usage = "[-c FILE] [--KEY VALUE]...",
-	.help = "Check the configuration, the passwd file and every maildrop",
+	.usage = "[-c FILE] [--as NAME] [--KEY VALUE]...",
+	.help = "Check the configuration, the certificates, the passwd file and every maildrop",
 	.more = "Exit codes: 0 all is well, 78 the configuration is wrong, 65 the users or their\n"
 		"maildrops are. A user who is locked out on purpose is shown and is no problem.\n",
 	.settings = OPTION_CHECK,

@@ -12,6 +12,7 @@
 #include "backend/maildrops.h"
 #include "base/clock.h"
 #include "cli/dev.h"
+#include "daemon/certificates.h"
 #include "daemon/drive.h"
 #include "daemon/message.h"
 #include "daemon/process.h"
@@ -89,9 +90,13 @@ static const struct pop3_handlers login_handlers = {
 
 static int make_server(struct dev *dev)
 {
-	const struct pop3_options options = server_options(&dev->options, false, &dev->logger.sink);
+	struct server_settings settings;
 	const struct maildrop_options store = store_options(&dev->options);
 
+	int code = certificates_check(&dev->options);
+	if (code != 0)
+		return code;
+	server_options(&dev->options, false, &dev->logger.sink, &settings);
 	dev->login = (struct pop3_listener){.handlers = &login_handlers, .data = dev};
 	dev->grants = grants_new(GRANTS_MAX);
 	dev->workers = workers_new(dev->options.store_workers, QUEUE_MAX);
@@ -99,7 +104,8 @@ static int make_server(struct dev *dev)
 		dev->store =
 			store_backend_new(dev->workers, dev->grants, &dev->logger.sink, &store);
 	if (dev->store != NULL)
-		dev->server = pop3_server_new(dev->options.hostname, &options, &dev->login);
+		dev->server =
+			pop3_server_new(dev->options.hostname, &settings.options, &dev->login);
 	if (dev->server == NULL)
 		return message(EX_OSERR, "cannot make a server: %s", strerror(errno));
 	pop3_server_attach(dev->server, store_backend_listener(dev->store));

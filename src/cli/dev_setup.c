@@ -68,6 +68,15 @@ static int check_flags(const struct arguments *a)
 	return 0;
 }
 
+static int check_addresses(const char *flag, const struct option_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (address_kind(list->items[i]) == ADDRESS_OPEN)
+			return message(EX_USAGE, "--%s %s: dev serves loopback only", flag,
+				       list->items[i]);
+	return 0;
+}
+
 static int load_settings(struct dev *dev)
 {
 	const struct option_report report = {message_problem, NULL};
@@ -79,11 +88,9 @@ static int load_settings(struct dev *dev)
 	if (code == 0 && dev->options.source[listen - option_rows] == OPTION_DEFAULT &&
 	    options_set(&dev->options, listen, OPTION_FLAG, "127.0.0.1:0") != NULL)
 		code = EX_OSERR;
-	for (size_t i = 0; code == 0 && i < dev->options.listen.count; i++)
-		if (address_kind(dev->options.listen.items[i]) == ADDRESS_OPEN)
-			code = message(EX_USAGE, "--listen %s: dev serves loopback only",
-				       dev->options.listen.items[i]);
-	return code;
+	if (code == 0)
+		code = check_addresses("listen", &dev->options.listen);
+	return code != 0 ? code : check_addresses("listen-tls", &dev->options.listen_tls);
 }
 
 int dev_prepare(struct dev *dev, const char *given)
@@ -118,14 +125,15 @@ static void print_text(const char *text)
 }
 
 /* {"event":"listening","protocol":"pop3","address":"127.0.0.1","port":41873,"maildir":"/path"} */
-static void print_json(const struct dev *dev, const char *address)
+static void print_json(const struct dev *dev, const struct port *port)
 {
+	const char *address = port->address;
 	const char *colon = strrchr(address, ':');
 	bool unix_socket = strncmp(address, "unix:", 5) == 0;
 	bool bracketed = *address == '[';
 
 	printf("{\"event\":\"listening\",\"protocol\":\"%s\",\"address\":\"",
-	       unix_socket ? "unix" : "pop3");
+	       port->tls ? "pop3s" : (unix_socket ? "unix" : "pop3"));
 	if (unix_socket)
 		print_text(address + 5);
 	else
@@ -142,7 +150,7 @@ void dev_announce(const struct dev *dev)
 		printf("maildir %s\n", dev->folder);
 	} else {
 		for (size_t i = 0; i < dev->ports.count; i++)
-			print_json(dev, dev->ports.addresses[i]);
+			print_json(dev, &dev->ports.all[i]);
 	}
 	fflush(stdout);
 }

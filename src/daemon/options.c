@@ -116,42 +116,64 @@ static void list_fini(struct option_list *list)
 	*list = (struct option_list){0};
 }
 
-static const char *list_add(struct option_list *list, const char *text, size_t length)
+/* What is wrong with an item of a list by itself, or NULL. */
+static const char *check_item(const struct option_row *row, const char *item)
+{
+	if (row->type == OPTION_ADDRESS && address_kind(item) == ADDRESS_NONE)
+		return "must be HOST:PORT with a numeric host, :PORT or unix:/PATH";
+	for (const char *c = item; *c != '\0'; c++)
+		if (is_control(*c))
+			return "must not hold control characters";
+	return NULL;
+}
+
+/* Files may be named twice: two certificates may have one key. */
+static const char *list_add(const struct option_row *row, struct option_list *list,
+			    const char *text, size_t length)
 {
 	if (list->count == OPTIONS_LIST_MAX)
-		return "holds too many addresses";
+		return row->type == OPTION_ADDRESS ? "holds too many addresses"
+						   : "holds too many files";
 	char *item = strndup(text, length);
 	if (item == NULL)
 		return options_no_memory;
-	if (address_kind(item) == ADDRESS_NONE) {
+	const char *problem = check_item(row, item);
+	for (size_t i = 0; problem == NULL && row->type == OPTION_ADDRESS && i < list->count; i++)
+		if (strcmp(list->items[i], item) == 0)
+			problem = "holds an address twice";
+	if (problem != NULL) {
 		free(item);
-		return "must be HOST:PORT with a numeric host, :PORT or unix:/PATH";
-	}
-	for (size_t i = 0; i < list->count; i++) {
-		if (strcmp(list->items[i], item) == 0) {
-			free(item);
-			return "holds an address twice";
-		}
+		return problem;
 	}
 	list->items[list->count++] = item;
 	return NULL;
 }
 
-/* The addresses in the text, added to what the same source said before. */
-static const char *set_list(struct option_list *value, bool append, const char *text)
+/* The next item of the text: *length octets, without the blanks around it, which a path may hold
+ * inside. */
+static const char *next_item(const struct option_row *row, const char *text, size_t *length)
+{
+	text += strspn(text, ", \t");
+	*length = strcspn(text, row->type == OPTION_ADDRESS ? ", \t" : ",");
+	while (*length > 0 && (text[*length - 1] == ' ' || text[*length - 1] == '\t'))
+		--*length;
+	return text;
+}
+
+/* The items in the text, added to what the same source said before. */
+static const char *set_list(const struct option_row *row, struct option_list *value, bool append,
+			    const char *text)
 {
 	struct option_list list = {0};
 	const char *problem = NULL;
+	size_t length;
 
 	for (size_t i = 0; append && problem == NULL && i < value->count; i++)
-		problem = list_add(&list, value->items[i], strlen(value->items[i]));
+		problem = list_add(row, &list, value->items[i], strlen(value->items[i]));
 	size_t before = list.count;
-	for (const char *c = text; problem == NULL && *c != '\0';) {
-		size_t length = strcspn(c, ", \t");
-		if (length > 0)
-			problem = list_add(&list, c, length);
-		c += length + (c[length] != '\0');
-	}
+	for (const char *c = next_item(row, text, &length); problem == NULL && length > 0;
+	     c = next_item(row, c + length, &length))
+		problem = list_add(row, &list, c, length);
 	if (problem == NULL && list.count == before)
 		problem = "must not be empty";
 	if (problem != NULL) {
@@ -170,7 +192,7 @@ const char *options_set(struct options *options, const struct option_row *row,
 	bool again = source != OPTION_DEFAULT && *from == source;
 	const char *problem = NULL;
 
-	if (again && row->type != OPTION_ADDRESS)
+	if (again && row->type != OPTION_ADDRESS && row->type != OPTION_FILES)
 		return "is given twice";
 	if (strlen(value) > OPTIONS_VALUE_MAX)
 		return "is too long";
@@ -193,7 +215,8 @@ const char *options_set(struct options *options, const struct option_row *row,
 		problem = set_pattern(row, member(options, row), value);
 		break;
 	case OPTION_ADDRESS:
-		problem = set_list(member(options, row), again, value);
+	case OPTION_FILES:
+		problem = set_list(row, member(options, row), again, value);
 		break;
 	}
 	if (problem == NULL)
@@ -219,6 +242,11 @@ int options_init(struct options *options)
 void options_fini(struct options *options)
 {
 	list_fini(&options->listen);
+	list_fini(&options->listen_tls);
+	list_fini(&options->cert);
+	list_fini(&options->key);
+	list_fini(&options->ocsp);
+	free(options->client_ca);
 	free(options->maildir);
 	free(options->passwd);
 	free(options->user);
@@ -261,6 +289,7 @@ bool options_same(const struct options *a, const struct options *b, const struct
 	case OPTION_PATTERN:
 		return same_text(*(char *const *)left, *(char *const *)right);
 	case OPTION_ADDRESS:
+	case OPTION_FILES:
 		return same_list(left, right);
 	}
 	return false;

@@ -20,7 +20,7 @@
 #define OPTIONS_COUNT_MAX 1000000u
 /* Seconds that a failure may be kept waiting: a client that mistyped must not give up meanwhile. */
 #define OPTIONS_DELAY_MAX 30u
-/* The most addresses in `listen`. */
+/* The most addresses in `listen`, and files in `cert`. */
 #define OPTIONS_LIST_MAX 32u
 /* The longest value, in octets: as PATH_MAX. A line of the file holds less, see options_parse(). */
 #define OPTIONS_VALUE_MAX 4095u
@@ -28,6 +28,9 @@
 #define OPTIONS_PREFIX "POP3_EMITTER_"
 
 enum option_log { OPTION_LOG_STDERR, OPTION_LOG_SYSLOG };
+/* As enum pop3_require_tls. */
+enum option_require_tls { OPTION_TLS_REMOTE, OPTION_TLS_ALWAYS, OPTION_TLS_NEVER };
+enum option_alpn { OPTION_ALPN_OPTIONAL, OPTION_ALPN_REQUIRED };
 enum option_format { OPTION_FORMAT_LOGFMT, OPTION_FORMAT_JSON };
 /* Is UTF8 offered, and what do clients get who do not say it. */
 enum option_utf8 { OPTION_UTF8_ON, OPTION_UTF8_STRICT, OPTION_UTF8_OFF };
@@ -41,12 +44,18 @@ struct option_list {
 };
 
 enum {
-	OPTION_COUNT = 42, /* rows of the table */
+	OPTION_COUNT = 51, /* rows of the table */
 };
 
 /* All settings as values. Texts are NULL where nothing is set and there is no default. */
 struct options {
 	struct option_list listen; /* addresses as pop3_server_listen() takes them */
+	struct option_list listen_tls;
+	struct option_list cert, key, ocsp; /* as many keys as certificates, no more staples */
+	char *client_ca;
+	uint32_t client_certificate; /* enum pop3_client_certificate */
+	uint32_t alpn;               /* enum option_alpn */
+	uint32_t require_tls;        /* enum option_require_tls */
 	char *maildir, *passwd, *user, *hostname, *index_dir, *recipient_delimiter;
 	bool apop, allow_plaintext, strip_domain, mark_seen;
 	uint32_t uidl_format; /* enum uidl_format */
@@ -59,8 +68,8 @@ struct options {
 	uint32_t max_failed_logins, max_bad_commands;
 	bool limits_on_loopback;
 	/* Seconds. */
-	uint32_t login_timeout, idle_timeout, write_timeout, answer_timeout, drain_timeout,
-		failure_delay, failure_recovery, login_delay, remember_passwords;
+	uint32_t handshake_timeout, login_timeout, idle_timeout, write_timeout, answer_timeout,
+		drain_timeout, failure_delay, failure_recovery, login_delay, remember_passwords;
 	uint32_t address_failures, user_failures;
 	uint32_t store_workers, crypt_workers, crypt_queue;
 	uint32_t log;        /* enum option_log */
@@ -79,6 +88,7 @@ enum option_type {
 	OPTION_PATH,    /* any octets but control octets */
 	OPTION_PATTERN, /* of Dovecot's unique-ids, see store/uidl_pattern.h */
 	OPTION_ADDRESS, /* a list of addresses; commas or blanks between, or given repeatedly */
+	OPTION_FILES,   /* a list of paths without commas; these between, or given repeatedly */
 };
 
 /* Which subcommands take a setting as a flag. */

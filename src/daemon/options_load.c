@@ -271,6 +271,24 @@ static void load_flags(struct options *options, const struct option_input *input
 	}
 }
 
+/* What only together makes no sense. */
+static void check_together(const struct options *options, struct problems *problems)
+{
+	if (options->cert.count != options->key.count)
+		report(problems, "cert", 0, "there must be as many keys as certificates: %zu, %zu",
+		       options->key.count, options->cert.count);
+	if (options->ocsp.count > options->cert.count)
+		report(problems, "ocsp", 0, "there are more OCSP responses than certificates");
+	if (options->cert.count > 0)
+		return;
+	if (options->listen_tls.count > 0)
+		report(problems, "listen_tls", 0, "needs cert and key");
+	if (options->client_certificate != 0)
+		report(problems, "client_certificate", 0, "needs cert and key");
+	if (options->require_tls == OPTION_TLS_ALWAYS)
+		report(problems, "require_tls", 0, "needs cert and key, or nobody could log in");
+}
+
 int options_load(const struct option_input *input, const struct option_report *hears,
 		 struct options *options)
 {
@@ -287,6 +305,10 @@ int options_load(const struct option_input *input, const struct option_report *h
 		load_environment(&loaded, input->environment, &problems);
 	unsigned elsewhere = problems.count;
 	load_flags(&loaded, input, &problems);
+	if (problems.count == 0) {
+		check_together(&loaded, &problems);
+		elsewhere = problems.count;
+	}
 	if (problems.count > 0) {
 		options_fini(&loaded);
 		if (problems.no_memory)

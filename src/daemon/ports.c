@@ -13,24 +13,37 @@
 #include "daemon/address.h"
 #include "daemon/message.h"
 
+const char ports_unfit_text[] =
+	"is not loopback, and passwords would cross the network in the clear; cert and key with "
+	"require_tls = remote protect them, allow_plaintext = yes allows it";
+
+const char *ports_unfit(const struct options *where, const struct options *how)
+{
+	bool protected = how->cert.count > 0 && how->require_tls != OPTION_TLS_NEVER;
+	for (size_t i = 0; i < where->listen.count; i++) {
+		const char *address = where->listen.items[i];
+		if (address_kind(address) == ADDRESS_OPEN && !protected && !where->allow_plaintext)
+			return address;
+	}
+	return NULL;
+}
+
 int ports_check(const struct options *options)
 {
-	for (size_t i = 0; i < options->listen.count; i++) {
-		const char *address = options->listen.items[i];
-		if (address_kind(address) == ADDRESS_OPEN && !options->allow_plaintext)
-			return message(EX_CONFIG,
-				       "listen %s: is not loopback, and passwords would cross the "
-				       "network in the clear; allow_plaintext = yes allows it",
-				       address);
-	}
-	return 0;
+	const char *address = ports_unfit(options, options);
+	if (address == NULL)
+		return 0;
+	return message(EX_CONFIG, "listen %s: %s", address, ports_unfit_text);
 }
 
 static void heard(struct pop3_listening *event, void *data)
 {
 	struct ports *ports = data;
-	if (ports->count < OPTIONS_LIST_MAX)
-		snprintf(ports->addresses[ports->count++], POP3_ADDRESS_SIZE, "%s", event->address);
+	if (ports->count == sizeof ports->all / sizeof *ports->all)
+		return;
+	struct port *port = &ports->all[ports->count++];
+	snprintf(port->address, sizeof port->address, "%s", event->address);
+	port->tls = event->tls;
 }
 
 static const struct pop3_handlers handlers = {.size = sizeof handlers, .listening = heard};
@@ -52,38 +65,40 @@ static int exit_code(int error)
 	}
 }
 
-static int listen_at(struct pop3_server *server, const char *address)
+static int listen_at(struct pop3_server *server, const char *address, bool tls)
 {
+	const struct pop3_listen how = {.size = sizeof how, .tls = tls};
 	mode_t mask = umask(0111);
 	if (address_kind(address) != ADDRESS_UNIX)
 		umask(mask);
-	int result = pop3_server_listen(server, address);
+	int result = pop3_server_listen_with(server, address, &how);
 	umask(mask);
-	return result;
+	if (result == 0)
+		return 0;
+	return message(exit_code(result), "%s %s: %s", tls ? "listen_tls" : "listen", address,
+		       strerror(-result));
 }
 
 int ports_open(struct ports *ports, struct pop3_server *server, const struct options *options)
 {
+	int code = 0;
 	*ports = (struct ports){.listener = {.handlers = &handlers, .data = ports}};
 	pop3_server_attach(server, &ports->listener);
-	for (size_t i = 0; i < options->listen.count; i++) {
-		const char *address = options->listen.items[i];
-		int result = listen_at(server, address);
-		if (result != 0)
-			return message(exit_code(result), "listen %s: %s", address,
-				       strerror(-result));
-	}
-	return 0;
+	for (size_t i = 0; code == 0 && i < options->listen.count; i++)
+		code = listen_at(server, options->listen.items[i], false);
+	for (size_t i = 0; code == 0 && i < options->listen_tls.count; i++)
+		code = listen_at(server, options->listen_tls.items[i], true);
+	return code;
 }
 
 void ports_announce(const struct ports *ports)
 {
 	for (size_t i = 0; i < ports->count; i++) {
-		const char *address = ports->addresses[i];
-		if (strncmp(address, "unix:", 5) == 0)
-			printf("listening unix %s\n", address + 5);
+		const struct port *port = &ports->all[i];
+		if (!port->tls && strncmp(port->address, "unix:", 5) == 0)
+			printf("listening unix %s\n", port->address + 5);
 		else
-			printf("listening pop3 %s\n", address);
+			printf("listening %s %s\n", port->tls ? "pop3s" : "pop3", port->address);
 	}
 	fflush(stdout);
 }

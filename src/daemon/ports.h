@@ -5,22 +5,36 @@
 #include "daemon/options.h"
 #include "pop3_emitter.h"
 
-struct ports {
-	struct pop3_listener listener; /* hears `listening` */
-	char addresses[OPTIONS_LIST_MAX][POP3_ADDRESS_SIZE];
-	size_t count; /* of addresses that are bound, with their real ports */
+/* An address that is bound, with its real port. */
+struct port {
+	char address[POP3_ADDRESS_SIZE];
+	bool tls; /* it comes first */
 };
 
-/* Is every address fit to carry plaintext passwords? 0, or a sysexits code after a message. */
+struct ports {
+	struct pop3_listener listener; /* hears `listening` */
+	struct port all[2 * OPTIONS_LIST_MAX];
+	size_t count;
+};
+
+/*
+ * Is every address of `listen` that plaintext passwords could come to, by `how`, fit for them? The
+ * first that is not, or NULL. Addresses and allow_plaintext are those of `where`.
+ */
+const char *ports_unfit(const struct options *where, const struct options *how);
+/* What is wrong with such an address. */
+extern const char ports_unfit_text[];
+/* The same for a start: 0, or a sysexits code after a message. */
 int ports_check(const struct options *);
 /*
- * Bind all addresses of `listen`. A unix socket is open to every local user, as a loopback port is.
- * 0, or a sysexits code after a message that names the address.
+ * Bind all addresses of `listen` and `listen_tls`. A unix socket is open to every local user, as a
+ * loopback port is. 0, or a sysexits code after a message that names the address.
  */
 int ports_open(struct ports *, struct pop3_server *, const struct options *);
 /*
- * Print a line for each, `listening pop3 127.0.0.1:41873` or `listening unix /path`, and flush. Not
- * before clients would be served: whoever started us takes this line for it.
+ * Print a line for each, `listening pop3 127.0.0.1:41873`, `listening pop3s …` or `listening unix
+ * /path` (`listening pop3s unix:/path` with TLS), and flush. Not before clients would be served:
+ * whoever started us takes this line for it.
  */
 void ports_announce(const struct ports *);
 

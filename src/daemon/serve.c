@@ -12,6 +12,7 @@
 
 #include "backend/auth_backend.h"
 #include "backend/store_backend.h"
+#include "daemon/certificates.h"
 #include "daemon/drive.h"
 #include "daemon/logger.h"
 #include "daemon/message.h"
@@ -136,22 +137,38 @@ static bool reload_users(struct daemon *d, const struct options *options)
 	return false;
 }
 
+/* What a reload may take away: the protection that addresses were opened with. */
+static bool is_fit(struct daemon *d, const struct options *options)
+{
+	const char *address = ports_unfit(&d->started, options);
+	if (address != NULL)
+		log_problem(address, 0, ports_unfit_text, d);
+	return address == NULL;
+}
+
+/* The users come last, for they are what can still fail after it has been looked at. */
+static bool check_all(struct daemon *d, const struct options *options)
+{
+	return is_fit(d, options) && certificates_check_reload(options, &d->logger.sink) &&
+	       reload_users(d, options);
+}
+
 /* All or nothing: whatever is wrong, everything stays as it was. */
 static bool reload_all(struct daemon *d)
 {
 	const struct option_report report = {log_problem, d};
+	struct server_settings server;
 	struct options options;
 
 	if (options_load(d->input, &report, &options) != 0)
 		return false;
-	if (!reload_users(d, &options)) {
+	if (!check_all(d, &options)) {
 		options_fini(&options);
 		return false;
 	}
-	const struct pop3_options server =
-		server_options(&options, offers_apop(&options), &d->logger.sink);
-	if (pop3_server_configure(d->server, &server) != 0)
-		log_problem("limits and timeouts", 0, "stay as they were: out of memory", d);
+	server_options(&options, offers_apop(&options), &d->logger.sink, &server);
+	if (pop3_server_configure(d->server, &server.options) != 0)
+		log_problem("certificates, limits and timeouts", 0, "stay as they were", d);
 	logger_configure(&d->logger, &options);
 	const struct maildrop_options store = store_options(&options);
 	store_backend_configure(d->store, &store);
@@ -179,8 +196,12 @@ static uint32_t drain_time(void *data)
 
 static int make_server(struct daemon *d)
 {
-	const struct pop3_options options = server_options(&d->started, false, &d->logger.sink);
-	d->server = pop3_server_new(d->started.hostname, &options, NULL);
+	struct server_settings settings;
+	int code = certificates_check(&d->started);
+	if (code != 0)
+		return code;
+	server_options(&d->started, false, &d->logger.sink, &settings);
+	d->server = pop3_server_new(d->started.hostname, &settings.options, NULL);
 	if (d->server == NULL)
 		return message(EX_OSERR, "cannot make a server: %s", strerror(errno));
 	return ports_open(&d->ports, d->server, &d->started);
@@ -221,9 +242,25 @@ static int make_backend(struct daemon *d)
 	return 0;
 }
 
+static void log_warning(const char *text, void *data)
+{
+	const struct daemon *d = data;
+	LOG(&d->logger.sink, POP3_LOG_WARNING, "tls", LOG_TEXT("text", text));
+}
+
+/* Certificates that root has read stay; the mail user may read no more of them than it can. */
+static int offer_apop(struct daemon *d)
+{
+	struct server_settings settings;
+	server_options(&d->started, offers_apop(&d->started), &d->logger.sink, &settings);
+	settings.options.tls.keep = true;
+	return pop3_server_configure(d->server, &settings.options) == 0 ? 0 : EX_OSERR;
+}
+
 /* The passwd file is read after the privileges are gone, as it will be whenever it changes. */
 static int start(struct daemon *d)
 {
+	bool was_root = geteuid() == 0;
 	int code = ports_check(&d->started);
 	if (code == 0)
 		code = process_account(&d->started, &d->account);
@@ -233,11 +270,9 @@ static int start(struct daemon *d)
 		code = process_drop(&d->account);
 	if (code == 0)
 		code = make_backend(d);
-	if (code != 0 || !d->started.apop)
-		return code;
-	const struct pop3_options options =
-		server_options(&d->started, offers_apop(&d->started), &d->logger.sink);
-	return pop3_server_configure(d->server, &options) == 0 ? 0 : EX_OSERR;
+	if (code == 0 && was_root)
+		certificates_check_reread(&d->started, d->account.name, log_warning, d);
+	return code != 0 || !d->started.apop ? code : offer_apop(d);
 }
 
 static void finish(struct daemon *d)

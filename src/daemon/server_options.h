@@ -6,8 +6,15 @@
 #include "daemon/options.h"
 #include "store/maildrop.h"
 
-/* Borrows the sink's data. APOP is offered if `apop` says so. */
-struct pop3_options server_options(const struct options *, bool apop, const struct log_sink *);
+/* The options, and what they point to. */
+struct server_settings {
+	struct pop3_options options;
+	struct pop3_certificate more[OPTIONS_LIST_MAX];
+};
+
+/* Borrows the settings' texts and the sink's data. APOP is offered if `apop` says so. */
+void server_options(const struct options *, bool apop, const struct log_sink *,
+		    struct server_settings *);
 
 /* Borrows the index directory's path. */
 struct maildrop_options store_options(const struct options *);

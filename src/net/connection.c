@@ -9,7 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/pump.h"
 #include "net/server.h"
+#include "net/tls.h"
 
 /* ---- Events of the socket ---- */
 
@@ -44,7 +46,7 @@ void connection_activate(struct connection *c)
 /* ---- Begin and end ---- */
 
 int connection_open(struct pop3_server *s, int descriptor, const struct pop3_info *info,
-		    const struct admission_ticket *ticket)
+		    const struct admission_ticket *ticket, bool tls_first)
 {
 	/* One timer more: the server's own. */
 	if (timers_reserve(&s->timers, s->connection_count + 2) < 0)
@@ -61,12 +63,13 @@ int connection_open(struct pop3_server *s, int descriptor, const struct pop3_inf
 		free(c);
 		return -ENOMEM;
 	}
-	c->session = session_new(&s->context, info, descriptor, c, s->now);
+	c->session = session_new(&s->context, info, descriptor, c, tls_first, s->now);
 	if (c->session == NULL) {
 		loop_remove(&s->loop, &c->watch);
 		free(c);
 		return -ENOMEM;
 	}
+	c->tls_config = tls_config_ref(s->tls);
 	c->ticket = *ticket;
 	list_insert(&s->connections, &c->link);
 	list_insert(&s->strangers, &c->stranger);
@@ -85,6 +88,10 @@ void connection_close(struct connection *c)
 	list_remove(&c->stranger);
 	close(c->watch.descriptor);
 	buffer_fini(&c->leftover);
+	tls_free(c->tls);
+	tls_config_unref(c->tls_config);
+	c->tls = NULL;
+	c->tls_config = NULL;
 	admission_leave(c->server, &c->ticket);
 }
 
@@ -133,6 +140,11 @@ static void close_gently(struct connection *c)
 static uint64_t deadline_of(const struct connection *c)
 {
 	uint64_t first = c->lingering ? c->linger_until : POP3_NO_DEADLINE;
+	if (c->tls != NULL && !c->lingering) {
+		first = c->output_by;
+		if (c->flush_until > 0 && c->flush_until < first)
+			first = c->flush_until;
+	}
 	if (c->session != NULL) {
 		uint64_t deadline = pop3_session_wants(c->session).deadline;
 		first = deadline < first ? deadline : first;
@@ -145,7 +157,10 @@ static void settle_session(struct connection *c)
 {
 	struct pop3_wants w = pop3_session_wants(c->session);
 	if (w.close && c->open && !c->lingering) {
-		close_gently(c);
+		if (!pump_tls_is_flushed(c))
+			return;
+		if (c->open)
+			close_gently(c);
 		pop3_session_end(c->session, POP3_REASON_DROPPED, c->server->now);
 		w = pop3_session_wants(c->session);
 	}
@@ -161,7 +176,8 @@ static void settle_watch(struct connection *c)
 	if (c->lingering) {
 		events = POLLIN;
 	} else if (c->session != NULL) {
-		bool read = !c->at_end && pop3_session_wants(c->session).read;
+		struct pop3_wants w = pop3_session_wants(c->session);
+		bool read = !c->at_end && (w.read || (w.start_tls && c->tls != NULL));
 		events = (short)((read ? POLLIN : 0) | (c->blocked ? POLLOUT : 0));
 	}
 	loop_change(&c->server->loop, &c->watch, events);
@@ -202,6 +218,8 @@ void connection_expire(struct connection *c)
 	}
 	if (c->lingering && c->linger_until <= s->now)
 		connection_close(c);
+	if (c->tls != NULL && !c->lingering && c->output_by <= s->now)
+		connection_end(c, POP3_REASON_TIMEOUT);
 	if (c->session != NULL)
 		pop3_session_tick(c->session, s->now);
 	connection_activate(c);

@@ -20,8 +20,12 @@ struct connection {
 	struct watch watch;
 	struct timer timer;
 	struct pop3_server *server;
-	struct pop3_session *session; /* NULL once it is finished and freed */
-	struct buffer leftover;       /* read, and not taken by the session yet */
+	struct pop3_session *session;  /* NULL once it is finished and freed */
+	struct buffer leftover;        /* read, and not taken by the session yet */
+	struct tls_config *tls_config; /* of when it was accepted; NULL: no TLS */
+	struct tls *tls;               /* between socket and session; NULL: nothing is */
+	uint64_t output_by;            /* with tls: when its output must have moved on */
+	uint64_t flush_until;          /* the last octets must be out; 0: they are not due yet */
 	struct load_job job;
 	struct admission_ticket ticket;
 	uint64_t since; /* when it was accepted */
@@ -39,11 +43,11 @@ struct connection {
 };
 
 /*
- * A client has been accepted. Emits `connected`. 0, then the descriptor and the ticket are the
- * connection's; -ENOMEM.
+ * A client has been accepted. Emits `connected`, with `tls_first` after the handshake. 0, then the
+ * descriptor and the ticket are the connection's; -ENOMEM.
  */
 int connection_open(struct pop3_server *, int descriptor, const struct pop3_info *,
-		    const struct admission_ticket *);
+		    const struct admission_ticket *, bool tls_first);
 /* There may be something to do: it is pumped in this turn or the next. */
 void connection_activate(struct connection *);
 /* Move octets both ways, then see what is wanted next and what is over. */

@@ -47,4 +47,24 @@
 /* They call pread(2) and little else. */
 #define LOADER_STACK (128u << 10)
 
+/* Of a certificate, key, staple or CA file; all CAs that a system knows are a quarter of it. */
+#define TLS_FILE_MAX (1 << 20)
+/* The master key of tickets, as GnuTLS wants it. */
+#define TLS_TICKET_KEY_SIZE 64
+/* Ciphertext read and not decrypted yet: a read of the socket, or the whole of the longest record
+ * (RFC 8446 section 5.2). */
+#define TLS_INPUT_MAX (SCRATCH_SIZE + 1024)
+/* The longest record of ours with its head and tag: there is room for one before octets are taken.
+ */
+#define TLS_RECORD_MAX (16384 + 512)
+/* What a client may send before its handshake is over: a long chain of certificates fits. */
+#define TLS_HANDSHAKE_MAX 65536
+/* Warnings and other calls that bring nothing, in a whole session: more are no accident. */
+#define TLS_IDLE_STEPS_MAX 32
+/*
+ * Handshakes that go on in one turn of the loop. Each may cost a third of a millisecond and more,
+ * which all others wait for.
+ */
+#define TLS_HANDSHAKES_A_TURN 16
+
 #endif

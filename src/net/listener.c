@@ -19,6 +19,7 @@ struct listener {
 	struct watch watch;
 	struct pop3_server *server;
 	struct address address; /* the real one */
+	bool tls;               /* connections begin with TLS */
 	int burst;              /* connections taken in one turn */
 	dev_t device;           /* of a unix socket's file */
 	ino_t inode;
@@ -120,7 +121,8 @@ static void describe(const struct listener *l, int descriptor, const struct addr
 		if (getsockname(descriptor, &local.socket.any, &local.length) < 0)
 			local = l->address;
 	}
-	*info = (struct pop3_info){.loopback = address_is_loopback(peer)};
+	*info = (struct pop3_info){.loopback = address_is_loopback(peer),
+				   .stls = l->server->tls != NULL && !l->tls};
 	address_format(peer, info->peer);
 	address_format(&local, info->local);
 }
@@ -141,10 +143,13 @@ static void welcome(struct listener *l, int descriptor, const struct address *pe
 	set_connection_options(descriptor);
 #endif
 	if (!admission_enter(l->server, peer, &info, &ticket)) {
-		refuse(descriptor);
+		if (l->tls)
+			close(descriptor);
+		else
+			refuse(descriptor);
 		return;
 	}
-	int error = connection_open(l->server, descriptor, &info, &ticket);
+	int error = connection_open(l->server, descriptor, &info, &ticket, l->tls);
 	if (error == 0)
 		return;
 	close(descriptor);
@@ -223,6 +228,7 @@ static void unlink_socket(const struct listener *l)
 
 static void close_listener(struct listener *l)
 {
+	l->server->tls_listeners -= l->tls;
 	loop_remove(&l->server->loop, &l->watch);
 	if (l->address.socket.any.sa_family == AF_UNIX)
 		unlink_socket(l);
@@ -231,7 +237,7 @@ static void close_listener(struct listener *l)
 	free(l);
 }
 
-int listener_open(struct pop3_server *s, const char *text)
+int listener_open(struct pop3_server *s, const char *text, bool tls)
 {
 	struct address address;
 	char real[POP3_ADDRESS_SIZE];
@@ -242,6 +248,7 @@ int listener_open(struct pop3_server *s, const char *text)
 	if (l == NULL)
 		return -ENOMEM;
 	l->server = s;
+	l->tls = tls;
 	l->burst = 1;
 	l->watch.on_ready = on_ready;
 	int descriptor = open_bound(&address);
@@ -252,13 +259,14 @@ int listener_open(struct pop3_server *s, const char *text)
 	l->address = address;
 	l->watch.descriptor = descriptor;
 	list_insert(&s->listeners, &l->link);
+	s->tls_listeners += tls;
 	error = start(l, descriptor);
 	if (error < 0) {
 		close_listener(l);
 		return error;
 	}
 	address_format(&l->address, real);
-	context_emit_listening(&s->context, real, address_port(&l->address));
+	context_emit_listening(&s->context, real, address_port(&l->address), tls);
 	return 0;
 }
 

@@ -2,11 +2,13 @@
 #ifndef POP3_NET_LISTENER_H
 #define POP3_NET_LISTENER_H
 
+#include <stdbool.h>
+
 struct pop3_server;
 
-/* Listen at an address (see pop3_server_listen()); emits `listening`. 0 or a negative errno value.
- */
-int listener_open(struct pop3_server *, const char *address);
+/* Listen at an address (see pop3_server_listen_with()); emits `listening`. 0 or a negative errno
+ * value. */
+int listener_open(struct pop3_server *, const char *address, bool tls);
 /* Close all; unix sockets are unlinked. */
 void listeners_close(struct pop3_server *);
 /* Leave arriving connections in the kernel's queue for a while. */

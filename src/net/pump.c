@@ -12,16 +12,17 @@
 
 #include "base/secret.h"
 #include "net/connection.h"
+#include "net/pump.h"
 #include "net/server.h"
 
-static void spend(size_t *budget, size_t length)
+void pump_spend(size_t *budget, size_t length)
 {
 	*budget -= length < *budget ? length : *budget;
 }
 
 /* ---- In ---- */
 
-static bool feed_leftover(struct connection *c)
+bool pump_feed_leftover(struct connection *c)
 {
 	size_t taken = pop3_session_feed(c->session, buffer_data(&c->leftover), c->leftover.length,
 					 c->server->now);
@@ -30,22 +31,31 @@ static bool feed_leftover(struct connection *c)
 }
 
 /* Before the login the octets may be a password, which must not stay in shared memory. */
-static void feed(struct connection *c, size_t length)
+void pump_feed(struct connection *c, char *octets, size_t length)
 {
-	struct pop3_server *s = c->server;
 	bool secret = session_is_secret(c->session);
-	size_t taken = pop3_session_feed(c->session, s->scratch, length, s->now);
-	if (taken < length && buffer_append(&c->leftover, s->scratch + taken, length - taken) < 0)
+	size_t taken = pop3_session_feed(c->session, octets, length, c->server->now);
+	if (taken < length && buffer_append(&c->leftover, octets + taken, length - taken) < 0)
 		connection_end(c, POP3_REASON_ERROR);
 	if (secret)
-		secret_wipe(s->scratch, length);
+		secret_wipe(octets, length);
 }
 
-static void end_of_stream(struct connection *c)
+void pump_end_of_stream(struct connection *c)
 {
 	c->at_end = true;
 	c->readable = false;
 	pop3_session_end(c->session, POP3_REASON_DROPPED, c->server->now);
+}
+
+bool pump_failed(struct connection *c, bool *waits, bool value)
+{
+	if (errno == EINTR)
+		return true;
+	*waits = value;
+	if (errno != EAGAIN && errno != EWOULDBLOCK)
+		connection_end(c, POP3_REASON_LOST);
+	return false;
 }
 
 static bool receive(struct connection *c, size_t *budget)
@@ -54,20 +64,15 @@ static bool receive(struct connection *c, size_t *budget)
 	if (got > 0) {
 		/* A short read has emptied the socket; asking again would only cost. */
 		c->readable = got == SCRATCH_SIZE || c->hung_up;
-		spend(budget, (size_t)got);
-		feed(c, (size_t)got);
+		pump_spend(budget, (size_t)got);
+		pump_feed(c, c->server->scratch, (size_t)got);
 		return true;
 	}
 	if (got == 0) {
-		end_of_stream(c);
+		pump_end_of_stream(c);
 		return true;
 	}
-	if (errno == EINTR)
-		return true;
-	c->readable = false;
-	if (errno != EAGAIN && errno != EWOULDBLOCK)
-		connection_end(c, POP3_REASON_LOST);
-	return false;
+	return pump_failed(c, &c->readable, false);
 }
 
 static bool take_input(struct connection *c, const struct pop3_wants *w, size_t *budget)
@@ -75,7 +80,7 @@ static bool take_input(struct connection *c, const struct pop3_wants *w, size_t 
 	if (!w->read)
 		return false;
 	if (c->leftover.length > 0)
-		return feed_leftover(c);
+		return pump_feed_leftover(c);
 	return c->readable && receive(c, budget);
 }
 
@@ -112,17 +117,11 @@ static bool give_output(struct connection *c, size_t *budget)
 	ssize_t sent = send(c->watch.descriptor, octets, length, MSG_NOSIGNAL);
 	if (sent >= 0) {
 		c->blocked = (size_t)sent < length;
-		spend(budget, (size_t)sent);
+		pump_spend(budget, (size_t)sent);
 		pop3_session_sent(c->session, (size_t)sent, c->server->now);
 		return true;
 	}
-	if (errno == EINTR)
-		return true;
-	if (errno == EAGAIN || errno == EWOULDBLOCK)
-		c->blocked = true;
-	else
-		connection_end(c, POP3_REASON_LOST);
-	return false;
+	return pump_failed(c, &c->blocked, true);
 }
 
 /* ---- All of it ---- */
@@ -145,6 +144,22 @@ static void pump_lingering(struct connection *c)
 	}
 }
 
+/* True: something has moved. */
+static bool step(struct connection *c, size_t *budget)
+{
+	struct pop3_wants w = pop3_session_wants(c->session);
+	/* What is left now came behind STLS, and goes to the session, which will not have it. */
+	if (w.start_tls && c->tls == NULL && c->leftover.length == 0) {
+		pump_tls_start(c);
+		return true;
+	}
+	if (w.start_tls && c->tls == NULL)
+		return pump_feed_leftover(c);
+	if (c->tls != NULL)
+		return pump_tls_in(c, &w, budget) || take_load(c, &w) || pump_tls_out(c, budget);
+	return take_input(c, &w, budget) || take_load(c, &w) || give_output(c, budget);
+}
+
 void connection_pump(struct connection *c)
 {
 	size_t budget = TURN_OCTETS_MAX;
@@ -153,8 +168,7 @@ void connection_pump(struct connection *c)
 		return;
 	}
 	while (c->open && budget > 0) {
-		struct pop3_wants w = pop3_session_wants(c->session);
-		if (!take_input(c, &w, &budget) && !take_load(c, &w) && !give_output(c, &budget))
+		if (!step(c, &budget))
 			return;
 	}
 	if (c->open)

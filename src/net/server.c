@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "net/configure.h"
 #include "net/connection.h"
 #include "net/listener.h"
+#include "net/tls_config.h"
 
 /* ---- What the context borrows ---- */
 
@@ -78,7 +80,12 @@ struct pop3_server *pop3_server_new(const char *hostname, const struct pop3_opti
 	if (hostname == NULL)
 		hostname = own_hostname(name);
 	waker_init(&s->waker);
-	int error = context_init(&s->context, hostname, options, fill_random, wake, s);
+	int error = server_load_tls(s, options, &s->tls);
+	if (error == 0) {
+		error = context_init(&s->context, hostname, options, fill_random, wake, s);
+		if (error < 0)
+			tls_config_unref(s->tls);
+	}
 	if (error < 0) {
 		free(s);
 		errno = -error;
@@ -141,6 +148,7 @@ void pop3_server_free(struct pop3_server *s)
 	listeners_close(s);
 	free_connections(s);
 	context_fini(&s->context);
+	tls_config_unref(s->tls);
 	loader_fini(&s->loader);
 	admission_fini(&s->admission);
 	timers_fini(&s->timers);
@@ -155,23 +163,31 @@ int pop3_server_attach(struct pop3_server *s, struct pop3_listener *listener)
 	return emitter_attach(&s->context.emitter, listener);
 }
 
-int pop3_server_configure(struct pop3_server *s, const struct pop3_options *options)
+int pop3_server_listen_with(struct pop3_server *s, const char *address,
+			    const struct pop3_listen *given)
 {
-	return context_configure(&s->context, options);
+	struct pop3_listen how = {.size = sizeof how};
+	if (given->size == 0 || given->size > sizeof how)
+		return -EINVAL;
+	memcpy(&how, given, given->size);
+	if (how.tls && s->tls == NULL)
+		return -EINVAL;
+	if (atomic_load(&s->stop_at) != STOP_NEVER)
+		return -ECANCELED;
+	int error = open_loop(s);
+	return error < 0 ? error : listener_open(s, address, how.tls);
 }
 
 int pop3_server_listen(struct pop3_server *s, const char *address)
 {
-	if (atomic_load(&s->stop_at) != STOP_NEVER)
-		return -ECANCELED;
-	int error = open_loop(s);
-	return error < 0 ? error : listener_open(s, address);
+	const struct pop3_listen plain = {.size = sizeof plain};
+	return pop3_server_listen_with(s, address, &plain);
 }
 
 struct pop3_session *pop3_session_new(struct pop3_server *s, const struct pop3_info *info,
 				      uint64_t now)
 {
-	return session_new(&s->context, info, -1, NULL, now);
+	return session_new(&s->context, info, -1, NULL, false, now);
 }
 
 /* ---- Level 2: the caller's loop ---- */

@@ -20,6 +20,8 @@
 /* In pop3_server.stop_at: nobody called pop3_server_stop(). */
 #define STOP_NEVER UINT64_MAX
 
+struct tls_config;
+
 struct pop3_server {
 	struct context context; /* first: a server is its context */
 	struct loop loop;
@@ -36,9 +38,13 @@ struct pop3_server {
 	size_t connection_count;    /* those that have a record */
 	uint64_t now;               /* of this turn */
 	_Atomic uint64_t stop_at;
-	bool stopping; /* the drain has begun */
-	bool ended;    /* the drain time is over: all sessions have been ended */
+	bool stopping;            /* the drain has begun */
+	bool ended;               /* the drain time is over: all sessions have been ended */
+	struct tls_config *tls;   /* for the connections to come; NULL: there is no TLS */
+	size_t tls_listeners;     /* that begin with it */
+	unsigned handshakes_left; /* in this turn */
 	char scratch[SCRATCH_SIZE];
+	char plaintext[SCRATCH_SIZE]; /* of one record of TLS */
 };
 
 /* turn.c: fills *timeout for poll(2) on loop.set. */

@@ -143,6 +143,7 @@ static void reap(struct pop3_server *s)
 void server_turn(struct pop3_server *s, const struct pollfd *set, size_t count)
 {
 	s->now = clock_now();
+	s->handshakes_left = TLS_HANDSHAKES_A_TURN;
 	loop_collect(&s->loop, set, count);
 	serve_ready(s);
 	take_messages(s);

@@ -12,23 +12,29 @@
 
 /* In the order in which CAPA shows what they add. */
 static const struct command commands[] = {
-	{"TOP", ARGUMENTS_MESSAGE_LINES, IN_TRANSACTION, "TOP", NULL, command_top},
-	{"UIDL", ARGUMENTS_MAYBE_MESSAGE, IN_TRANSACTION, "UIDL", command_uidl_available,
-	 command_uidl},
-	{"USER", ARGUMENTS_WORD, IN_AUTHORIZATION, "USER", NULL, command_user},
-	{"PASS", ARGUMENTS_REST, IN_AUTHORIZATION, NULL, NULL, command_pass},
-	{"APOP", ARGUMENTS_TWO_WORDS, IN_AUTHORIZATION, NULL, command_apop_available, command_apop},
-	{"LANG", ARGUMENTS_MAYBE_WORD, IN_AUTHORIZATION | IN_TRANSACTION, "LANG", NULL,
-	 command_lang},
-	{"UTF8", ARGUMENTS_NONE, IN_AUTHORIZATION, "UTF8", command_utf8_available, command_utf8},
-	{"CAPA", ARGUMENTS_NONE, IN_AUTHORIZATION | IN_TRANSACTION, NULL, NULL, command_capa},
-	{"STAT", ARGUMENTS_NONE, IN_TRANSACTION, NULL, NULL, command_stat},
-	{"LIST", ARGUMENTS_MAYBE_MESSAGE, IN_TRANSACTION, NULL, NULL, command_list},
-	{"RETR", ARGUMENTS_MESSAGE, IN_TRANSACTION, NULL, NULL, command_retr},
-	{"DELE", ARGUMENTS_MESSAGE, IN_TRANSACTION, NULL, NULL, command_dele},
-	{"NOOP", ARGUMENTS_NONE, IN_TRANSACTION, NULL, NULL, command_noop},
-	{"RSET", ARGUMENTS_NONE, IN_TRANSACTION, NULL, NULL, command_rset},
-	{"QUIT", ARGUMENTS_NONE, IN_AUTHORIZATION | IN_TRANSACTION, NULL, NULL, command_quit},
+	{"TOP", ARGUMENTS_MESSAGE_LINES, IN_TRANSACTION, TLS_NO_MATTER, "TOP", NULL, command_top},
+	{"UIDL", ARGUMENTS_MAYBE_MESSAGE, IN_TRANSACTION, TLS_NO_MATTER, "UIDL",
+	 command_uidl_available, command_uidl},
+	{"USER", ARGUMENTS_WORD, IN_AUTHORIZATION, TLS_IF_REQUIRED, "USER", NULL, command_user},
+	{"PASS", ARGUMENTS_REST, IN_AUTHORIZATION, TLS_IF_REQUIRED, NULL, NULL, command_pass},
+	{"APOP", ARGUMENTS_TWO_WORDS, IN_AUTHORIZATION, TLS_IF_REQUIRED, NULL,
+	 command_apop_available, command_apop},
+	{"STLS", ARGUMENTS_NONE, IN_AUTHORIZATION, TLS_BEFORE, "STLS", command_stls_available,
+	 command_stls},
+	{"LANG", ARGUMENTS_MAYBE_WORD, IN_AUTHORIZATION | IN_TRANSACTION, TLS_NO_MATTER, "LANG",
+	 NULL, command_lang},
+	{"UTF8", ARGUMENTS_NONE, IN_AUTHORIZATION, TLS_NO_MATTER, "UTF8", command_utf8_available,
+	 command_utf8},
+	{"CAPA", ARGUMENTS_NONE, IN_AUTHORIZATION | IN_TRANSACTION, TLS_NO_MATTER, NULL, NULL,
+	 command_capa},
+	{"STAT", ARGUMENTS_NONE, IN_TRANSACTION, TLS_NO_MATTER, NULL, NULL, command_stat},
+	{"LIST", ARGUMENTS_MAYBE_MESSAGE, IN_TRANSACTION, TLS_NO_MATTER, NULL, NULL, command_list},
+	{"RETR", ARGUMENTS_MESSAGE, IN_TRANSACTION, TLS_NO_MATTER, NULL, NULL, command_retr},
+	{"DELE", ARGUMENTS_MESSAGE, IN_TRANSACTION, TLS_NO_MATTER, NULL, NULL, command_dele},
+	{"NOOP", ARGUMENTS_NONE, IN_TRANSACTION, TLS_NO_MATTER, NULL, NULL, command_noop},
+	{"RSET", ARGUMENTS_NONE, IN_TRANSACTION, TLS_NO_MATTER, NULL, NULL, command_rset},
+	{"QUIT", ARGUMENTS_NONE, IN_AUTHORIZATION | IN_TRANSACTION, TLS_NO_MATTER, NULL, NULL,
+	 command_quit},
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
@@ -122,10 +128,40 @@ static const struct command *find(struct pop3_session *s, const char *verb)
 	return NULL;
 }
 
+static bool is_secret_verb(const char *verb)
+{
+	for (size_t i = 0; i < sizeof secret_verbs / sizeof *secret_verbs; i++) {
+		if (strcmp(verb, secret_verbs[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* True: not before or not after the handshake, and that has been said. */
+static bool is_barred(struct pop3_session *s, const struct command *c, const char *verb)
+{
+	enum tls_rule rule = c != NULL ? c->tls : TLS_NO_MATTER;
+	/* Also those that nobody knows here: a client must not go on to the next by itself. */
+	if (is_secret_verb(verb))
+		rule = TLS_IF_REQUIRED;
+	if (rule == TLS_IF_REQUIRED && session_needs_tls(s) && s->state == POP3_AUTHORIZATION) {
+		reply_bad_command(s,
+				  s->info.stls ? TEXT_TLS_REQUIRED : TEXT_TLS_REQUIRED_ELSEWHERE);
+		return true;
+	}
+	if (rule == TLS_BEFORE && s->info.tls) {
+		reply_bad_command(s, TEXT_TLS_ACTIVE);
+		return true;
+	}
+	return false;
+}
+
 static void run_built_in(struct pop3_session *s, const char *verb, char *text)
 {
 	const struct command *c = find(s, verb);
 	struct arguments a = {0};
+	if (is_barred(s, c, verb))
+		return;
 	if (c == NULL) {
 		reply_bad_command(s, TEXT_UNKNOWN_COMMAND);
 		return;
@@ -179,11 +215,7 @@ static bool is_handled(struct pop3_session *s, const char *verb, const char *arg
 /* Before the login a verb that nobody knows may be a slip around a password, like " PASS". */
 static bool is_secret(struct pop3_session *s, const char *verb)
 {
-	for (size_t i = 0; i < sizeof secret_verbs / sizeof *secret_verbs; i++) {
-		if (strcmp(verb, secret_verbs[i]) == 0)
-			return true;
-	}
-	return s->state == POP3_AUTHORIZATION && find(s, verb) == NULL;
+	return is_secret_verb(verb) || (s->state == POP3_AUTHORIZATION && find(s, verb) == NULL);
 }
 
 static void log_received(struct pop3_session *s, const char *verb, const char *arguments)
@@ -220,13 +252,30 @@ void command_execute(struct pop3_session *s, char *text)
 
 /* ---- CAPA (RFC 2449 section 5) ---- */
 
+/* RFC 2595 section 4: STLS is announced where it is permitted; so is USER. All else is the same in
+ * both states. */
+static bool is_announced(struct pop3_session *s, const struct command *c)
+{
+	if (c->capability == NULL || (c->available != NULL && !c->available(s)))
+		return false;
+	switch (c->tls) {
+	case TLS_NO_MATTER:
+		return true;
+	case TLS_IF_REQUIRED:
+		return !session_needs_tls(s);
+	case TLS_BEFORE:
+		return !s->info.tls && !s->info.utf8 && (c->states & (1u << s->state)) != 0;
+	}
+	return false;
+}
+
 static void add_standard(struct pop3_session *s, struct pop3_capabilities *list)
 {
 	static const char *const others[] = {"RESP-CODES", "AUTH-RESP-CODE", "PIPELINING",
 					     "EXPIRE NEVER", "IMPLEMENTATION pop3-emitter"};
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
 		const struct command *c = &commands[i];
-		if (c->capability == NULL || (c->available != NULL && !c->available(s)))
+		if (!is_announced(s, c))
 			continue;
 		/* The one argument that a row's capability can have (RFC 6856 section 2.2). */
 		bool user = c->run == command_utf8 && session_has_utf8_names(s);

@@ -35,10 +35,18 @@ struct arguments {
 #define IN_AUTHORIZATION (1u << POP3_AUTHORIZATION)
 #define IN_TRANSACTION   (1u << POP3_TRANSACTION)
 
+/* What a command has to do with TLS. Where it is not allowed CAPA does not offer it. */
+enum tls_rule {
+	TLS_NO_MATTER,
+	TLS_IF_REQUIRED, /* it carries a name or a secret: session_needs_tls() */
+	TLS_BEFORE,      /* STLS: once, in the states that have it */
+};
+
 struct command {
 	const char *verb;
 	enum grammar grammar;
 	unsigned states;
+	enum tls_rule tls;
 	const char *capability; /* the line that CAPA shows for it, or NULL */
 	/* Can it succeed here at all? NULL: always. It is unknown and not in CAPA where it cannot.
 	 */
@@ -62,6 +70,10 @@ bool command_apop_available(struct pop3_session *);
 void command_lang(struct pop3_session *, struct arguments *);
 void command_utf8(struct pop3_session *, struct arguments *);
 bool command_utf8_available(struct pop3_session *);
+
+/* secure.c */
+void command_stls(struct pop3_session *, struct arguments *);
+bool command_stls_available(struct pop3_session *);
 
 /* transaction.c */
 void command_stat(struct pop3_session *, struct arguments *);

@@ -56,9 +56,9 @@ void context_collect(struct context *c, uint64_t now)
 	}
 }
 
-void context_emit_listening(struct context *c, const char *address, uint16_t port)
+void context_emit_listening(struct context *c, const char *address, uint16_t port, bool tls)
 {
-	struct pop3_listening event = {.address = address, .port = port};
+	struct pop3_listening event = {.address = address, .port = port, .tls = tls};
 	event_emit(EVENT_LISTENING, NULL, &c->emitter, &event);
 }
 

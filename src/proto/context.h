@@ -42,7 +42,7 @@ int context_configure(struct context *, const struct pop3_options *);
 void context_collect(struct context *, uint64_t now);
 
 /* Notifications that belong to no session. */
-void context_emit_listening(struct context *, const char *address, uint16_t port);
+void context_emit_listening(struct context *, const char *address, uint16_t port, bool tls);
 /* The `error` event, or the log if nobody hears it. `session` may be NULL. */
 void context_emit_error(struct context *, struct pop3_session *, const char *text);
 /* The same about a message whose size was announced wrong. */

@@ -89,8 +89,15 @@ static void set_standard_apop(struct pop3_session *s)
 		context_emit_error(s->context, s, "no memory for the APOP challenge");
 }
 
+void session_connect(struct pop3_session *s)
+{
+	set_standard_apop(s);
+	struct pop3_connected event = {session_event(s), s, s->descriptor};
+	session_ask(s, EVENT_CONNECTED, &event.event, on_connected);
+}
+
 struct pop3_session *session_new(struct context *c, const struct pop3_info *info, int descriptor,
-				 void *owner, uint64_t now)
+				 void *owner, bool tls_first, uint64_t now)
 {
 	struct pop3_session *s = calloc(1, sizeof *s);
 	if (s == NULL)
@@ -98,17 +105,19 @@ struct pop3_session *session_new(struct context *c, const struct pop3_info *info
 	s->context = c;
 	s->settings = settings_ref(c->settings);
 	s->owner = owner;
+	s->descriptor = descriptor;
 	s->info = *info;
 	s->id = ++last_id;
 	session_forget_client(s);
 	s->now = now;
 	s->started = now;
+	s->idle_since = now;
 	emitter_init(&s->emitter);
 	list_init(&s->deferrals);
-	set_standard_apop(s);
-
-	struct pop3_connected event = {session_event(s), s, descriptor};
-	session_ask(s, EVENT_CONNECTED, &event.event, on_connected);
+	if (tls_first)
+		session_start_tls(s);
+	else
+		session_connect(s);
 	return s;
 }
 
@@ -143,14 +152,28 @@ static void emit_closed(struct pop3_session *s)
 	session_notify(s, EVENT_CLOSED, &event.event);
 }
 
+/* `tls` and `error` are there only if there is something to say. */
 static void log_closed(struct pop3_session *s)
 {
-	LOG(&s->settings->log, POP3_LOG_INFO, "closed", LOG_NUMBER("session", s->id),
-	    LOG_TEXT("user", s->state == POP3_AUTHORIZATION ? "" : s->user),
-	    LOG_TEXT("peer", s->info.peer), LOG_NUMBER("messages", s->messages),
-	    LOG_NUMBER("octets", s->octets), LOG_NUMBER("deleted", s->deleted),
-	    LOG_TEXT("reason", pop3_reason_name(s->reason)),
-	    LOG_NUMBER("milliseconds", s->now - s->started));
+	const struct pop3_field fields[] = {
+		LOG_NUMBER("session", s->id),
+		LOG_TEXT("user", s->state == POP3_AUTHORIZATION ? "" : s->user),
+		LOG_TEXT("peer", s->info.peer),
+		LOG_NUMBER("messages", s->messages),
+		LOG_NUMBER("octets", s->octets),
+		LOG_NUMBER("deleted", s->deleted),
+		LOG_TEXT("reason", pop3_reason_name(s->reason)),
+		LOG_NUMBER("milliseconds", s->now - s->started),
+	};
+	const size_t usual = sizeof fields / sizeof *fields;
+	struct pop3_field all[sizeof fields / sizeof *fields + 2];
+	size_t count = usual;
+	memcpy(all, fields, sizeof fields);
+	if (s->info.tls)
+		all[count++] = (struct pop3_field)LOG_TEXT("tls", s->info.tls_version);
+	if (s->fault != NULL)
+		all[count++] = (struct pop3_field)LOG_TEXT("error", s->fault);
+	log_write(&s->settings->log, POP3_LOG_INFO, "closed", all, count);
 }
 
 void session_uncount(struct pop3_session *s)
@@ -215,13 +238,21 @@ void pop3_session_free(struct pop3_session *s)
 /* May another command be taken up? */
 static bool is_ready(const struct pop3_session *s)
 {
-	return s->greeted && s->pending == NULL && s->transfer.kind == TRANSFER_NONE &&
-	       !s->throttled && !s->closing && !s->draining && !s->at_end;
+	return s->greeted && !s->to_secure && s->pending == NULL &&
+	       s->transfer.kind == TRANSFER_NONE && !s->throttled && !s->closing && !s->draining &&
+	       !s->at_end;
 }
 
 static void take_line(struct pop3_session *s, enum line_status status, char *text)
 {
+	bool first = !s->spoken;
+	s->spoken = true;
 	s->idle_since = s->now;
+	if (first && status == LINE_WHOLE && session_hears_http(text)) {
+		session_note_fault(s, "speaks HTTP");
+		session_terminate(s, POP3_REASON_REFUSED);
+		return;
+	}
 	switch (status) {
 	case LINE_WHOLE:
 		command_execute(s, text);
@@ -250,10 +281,13 @@ size_t pop3_session_feed(struct pop3_session *s, const void *octets, size_t leng
 	bool secret = session_is_secret(s);
 	s->now = now;
 
+	if (s->to_secure && length > 0)
+		session_refuse_injection(s);
 	while (is_ready(s)) {
 		enum line_status status = line_next(&s->line, &next, &left, text);
 		if (status == LINE_NONE)
 			break;
+		s->behind = left;
 		take_line(s, status, text);
 		transfer_run(s);
 	}
@@ -304,6 +338,11 @@ size_t pop3_session_pull(struct pop3_session *s, void *buffer, size_t size, uint
 
 /* ---- What it waits for ---- */
 
+static uint64_t handshake_deadline(const struct pop3_session *s)
+{
+	return s->to_secure ? s->secure_by : POP3_NO_DEADLINE;
+}
+
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
@@ -335,6 +374,7 @@ static uint64_t deadline(const struct pop3_session *s)
 	if (s->ended)
 		return POP3_NO_DEADLINE;
 	uint64_t first = s->pending == NULL ? POP3_NO_DEADLINE : s->answer_by;
+	first = earlier(first, handshake_deadline(s));
 	first = earlier(first, login_deadline(s));
 	first = earlier(first, write_deadline(s));
 	return earlier(first, idle_deadline(s));
@@ -349,6 +389,7 @@ struct pop3_wants pop3_session_wants(const struct pop3_session *s)
 		.read = is_ready(s),
 		.write = s->output.length > 0,
 		.load = transfer_wants_load(s),
+		.start_tls = s->to_secure && quiet && !over,
 		.close = s->ended || (over && quiet),
 		.finished = s->finished,
 		.deadline = deadline(s),
@@ -363,7 +404,10 @@ void pop3_session_tick(struct pop3_session *s, uint64_t now)
 		return;
 	if (s->pending != NULL && now >= s->answer_by)
 		session_expire(s);
-	if (now >= login_deadline(s) || now >= write_deadline(s) || now >= idle_deadline(s)) {
+	if (now >= handshake_deadline(s))
+		session_note_fault(s, "the TLS handshake took too long");
+	if (now >= handshake_deadline(s) || now >= login_deadline(s) || now >= write_deadline(s) ||
+	    now >= idle_deadline(s)) {
 		session_terminate(s, POP3_REASON_TIMEOUT);
 		session_try_finish(s);
 	}
@@ -403,8 +447,8 @@ void pop3_session_set_data(struct pop3_session *s, void *data, void (*release)(v
 
 const char *pop3_reason_name(enum pop3_reason reason)
 {
-	static const char *const names[] = {"quit",    "dropped", "timeout",  "lost",
-					    "refused", "error",   "shutdown", "limit"};
+	static const char *const names[] = {"quit",  "dropped",  "timeout", "lost", "refused",
+					    "error", "shutdown", "tls",     "limit"};
 	return names[reason];
 }
 

@@ -8,11 +8,15 @@
 
 /*
  * A session for a connection of descriptor `descriptor` (-1: none) with whatever the layer above
- * wants to find again as `owner`. Emits `connected`. NULL: out of memory. Freed by
- * pop3_session_free().
+ * wants to find again as `owner`. Emits `connected`; with `tls_first` (RFC 8314) it wants
+ * `start_tls` at once, and the event and the greeting come when it is secured. NULL: out of memory.
+ * Freed by pop3_session_free().
  */
 struct pop3_session *session_new(struct context *, const struct pop3_info *, int descriptor,
-				 void *owner, uint64_t now);
+				 void *owner, bool tls_first, uint64_t now);
+/* What was wrong, for the one line that the log gets of its end; a text that lives as long. Only
+ * the first is kept. */
+void session_note_fault(struct pop3_session *, const char *text);
 /* NULL for a bare session. */
 void *session_owner(const struct pop3_session *);
 /*

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const struct pop3_timeouts default_timeouts = {
-	.login = 60000, .idle = 600000, .write = 60000, .answer = 60000};
+	.handshake = 10000, .login = 60000, .idle = 600000, .write = 60000, .answer = 60000};
 static const struct pop3_limits default_limits = {.connections = 10000,
 						  .connections_per_address = 50,
 						  .connections_per_user = 10,
@@ -21,6 +21,7 @@ static void set_default(uint32_t *value, uint32_t standard)
 
 static void fill_in(struct pop3_options *o)
 {
+	set_default(&o->timeouts.handshake, default_timeouts.handshake);
 	set_default(&o->timeouts.login, default_timeouts.login);
 	set_default(&o->timeouts.idle, default_timeouts.idle);
 	set_default(&o->timeouts.write, default_timeouts.write);
@@ -51,7 +52,8 @@ static bool choose_language(const char *tag, enum language *language)
 static bool is_valid(const struct pop3_options *o)
 {
 	enum language language;
-	if (!has_valid_utf8(o) || !choose_language(o->language, &language))
+	if ((unsigned)o->require_tls > POP3_TLS_NEVER || !has_valid_utf8(o) ||
+	    !choose_language(o->language, &language))
 		return false;
 	switch (o->apop) {
 	case POP3_APOP_RANDOM:
@@ -65,18 +67,31 @@ static bool is_valid(const struct pop3_options *o)
 	return false;
 }
 
+int settings_read(const struct pop3_options *given, struct pop3_options *all)
+{
+	*all = (struct pop3_options){.size = sizeof *all};
+	if (given != NULL) {
+		if (given->size == 0 || given->size > sizeof *all)
+			return -EINVAL;
+		memcpy(all, given, given->size);
+	}
+	if (!is_valid(all))
+		return -EINVAL;
+	fill_in(all);
+	return 0;
+}
+
 int settings_new(const char *hostname, const struct pop3_options *options,
 		 struct settings **settings)
 {
-	struct pop3_options all = {.size = sizeof all};
-	if (options != NULL) {
-		if (options->size == 0 || options->size > sizeof all)
-			return -EINVAL;
-		memcpy(&all, options, options->size);
-	}
-	if (!is_valid(&all))
-		return -EINVAL;
-	fill_in(&all);
+	struct pop3_options all;
+	int error = settings_read(options, &all);
+	if (error < 0)
+		return error;
+	/* Of the caller: whoever needs them has used them by now. */
+	all.cert = NULL;
+	all.key = NULL;
+	all.tls = (struct pop3_tls){0};
 
 	struct settings *s = calloc(1, sizeof *s);
 	if (s == NULL)

@@ -18,9 +18,14 @@ struct settings {
 };
 
 /*
- * A copy of the options (NULL = all defaults), with one reference. 0; -EINVAL: an unknown `apop`
- * or `utf8`, POP3_APOP_FIXED or _FUNCTION without the value or function, a `language` that is none
- * of ours; -ENOMEM.
+ * The options (NULL = all defaults) with the defaults filled in; what they point to is the caller's
+ * still. 0; -EINVAL: an unknown `apop`, `utf8` or `require_tls`, POP3_APOP_FIXED or
+ * _FUNCTION without the value or function, a `language` that is none of ours.
+ */
+int settings_read(const struct pop3_options *, struct pop3_options *all);
+/*
+ * A copy of the options (NULL = all defaults) but for those of TLS, with one reference. 0; -EINVAL
+ * as settings_read(); -ENOMEM.
  */
 int settings_new(const char *hostname, const struct pop3_options *, struct settings **);
 struct settings *settings_ref(struct settings *);

@@ -49,6 +49,7 @@ struct pop3_session {
 	struct context *context;
 	struct settings *settings;
 	void *owner;
+	int descriptor;         /* of the connection, or -1 */
 	struct emitter emitter; /* the session's own listeners */
 	struct pop3_info info;
 	uint64_t id;
@@ -72,6 +73,8 @@ struct pop3_session {
 	uint64_t lines;
 
 	bool greeted;    /* the greeting is out: commands are taken */
+	bool to_secure;  /* TLS has to be started; no command is taken before it has been */
+	bool spoken;     /* a line has been received */
 	bool user_given; /* the command before was a USER */
 	bool opened;     /* `open` was answered ok: `closed` is due */
 	bool counted;    /* among the context's users */
@@ -83,12 +86,15 @@ struct pop3_session {
 	bool finished;
 	bool has_reason;
 	enum pop3_reason reason;
+	const char *fault; /* what was wrong, for the log; NULL */
+	size_t behind;     /* octets that were fed with the line being executed and follow it */
 
 	uint64_t now; /* as of the last call */
 	uint64_t started;
 	uint64_t idle_since; /* the last complete command, or the end of what it caused */
 	uint64_t progress;   /* the client took octets, or the first were queued */
 	uint64_t answer_by;  /* deadline of `pending` */
+	uint64_t secure_by;  /* with to_secure */
 	uint64_t messages;
 	uint64_t octets;
 	uint64_t deleted;
@@ -102,12 +108,25 @@ struct pop3_session {
 void session_close(struct pop3_session *, enum pop3_reason);
 /* Over at once: nothing more is sent. */
 void session_terminate(struct pop3_session *, enum pop3_reason);
+/* Emit `connected` and greet. */
+void session_connect(struct pop3_session *);
 /* Emit `closed`, log, finish, once nothing is outstanding. */
 void session_try_finish(struct pop3_session *);
 /* It is no longer among the sessions of its user. */
 void session_uncount(struct pop3_session *);
 /* The first fields of an event of this session. */
 struct pop3_event session_event(struct pop3_session *);
+
+/* ---- secure.c ---- */
+
+/* From now on the octets are those of a TLS handshake, until pop3_session_secured(). */
+void session_start_tls(struct pop3_session *);
+/* Somebody has put octets behind STLS: nothing that follows is heard. */
+void session_refuse_injection(struct pop3_session *);
+/* Is it too early for a password, since TLS is required of this client? */
+bool session_needs_tls(const struct pop3_session *);
+/* Is this first line one of HTTP? */
+bool session_hears_http(const char *text);
 
 /* ---- authorization.c ---- */
 

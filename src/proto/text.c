@@ -29,6 +29,8 @@ static const char *const texts[TEXTS][CATALOGUES] = {
 		"languages follow", "Liste der Sprachen", "liste des langues"},
 	[TEXT_LANGUAGE_CHANGED] = {
 		"language changed", "Sprache gewechselt", "langue changée"},
+	[TEXT_BEGIN_TLS] = {
+		"begin TLS", "TLS beginnen", "commencez TLS"},
 	[TEXT_BYE] = {
 		"bye", "auf Wiedersehen", "au revoir"},
 
@@ -54,6 +56,17 @@ static const char *const texts[TEXTS][CATALOGUES] = {
 		"caractères non valables ou interdits"},
 	[TEXT_UNKNOWN_LANGUAGE] = {
 		"unknown language", "unbekannte Sprache", "langue inconnue"},
+	[TEXT_TLS_REQUIRED] = {
+		"TLS is required here: send STLS first", "hier ist TLS nötig: zuerst STLS senden",
+		"TLS est exigé ici : envoyez d'abord STLS"},
+	[TEXT_TLS_REQUIRED_ELSEWHERE] = {
+		"TLS is required here, and this port has none",
+		"hier ist TLS nötig, und dieser Port hat keines",
+		"TLS est exigé ici, et ce port ne l'a pas"},
+	[TEXT_TLS_ACTIVE] = {
+		"TLS is active already", "TLS ist schon aktiv", "TLS est déjà actif"},
+	[TEXT_STLS_AFTER_UTF8] = {
+		"STLS must come before UTF8", "STLS muss vor UTF8 kommen", "STLS doit précéder UTF8"},
 
 	[TEXT_AUTHENTICATION_FAILED] = {
 		"authentication failed", "Anmeldung fehlgeschlagen", "échec de l'authentification"},

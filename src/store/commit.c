@@ -299,16 +299,21 @@ static void mark_messages(struct commit *c, const uint32_t *messages, size_t cou
 }
 
 /* What was deleted from a folder that cannot be synced may come back: it is not gone. */
+static void sync_folder(struct commit *c, enum folder f)
+{
+	int error = c->touched[f] ? folder_sync(c->folders[f]) : 0;
+	if (error == 0)
+		return;
+	c->failed += c->deleted[f];
+	c->error = c->error == 0 ? error : c->error;
+	complain(c, f, NULL, "cannot sync the folder", error, c->deleted[f]);
+}
+
+/* cur/ first: what moved there must be safe before it is gone from new/ for good. */
 static void sync_folders(struct commit *c)
 {
-	for (enum folder f = FOLDER_NEW; f <= FOLDER_CUR; f++) {
-		int error = c->touched[f] ? folder_sync(c->folders[f]) : 0;
-		if (error == 0)
-			continue;
-		c->failed += c->deleted[f];
-		c->error = c->error == 0 ? error : c->error;
-		complain(c, f, NULL, "cannot sync the folder", error, c->deleted[f]);
-	}
+	sync_folder(c, FOLDER_CUR);
+	sync_folder(c, FOLDER_NEW);
 }
 
 /* What is gone goes from the index, too. */

@@ -16,7 +16,8 @@ int place_open(const char *maildir, const char *home, int *descriptor, const cha
 
 /*
  * The same, but a Maildir that is missing is made, with new/, cur/ and tmp/, of mode 0700 and
- * synced. Home must exist. 0 comes with a descriptor; else what was made is removed again.
+ * synced. Home must exist. 0 comes with a descriptor. A Maildir gets its name when it has new/ and
+ * cur/, so that whatever ends this leaves none or one that opens.
  */
 int place_make(const char *maildir, const char *home, int *descriptor, const char **problem);
 

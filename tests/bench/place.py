@@ -9,7 +9,6 @@ the maildrops lie in that folder instead.
 """
 
 import contextlib
-import ctypes
 import os
 import pwd
 import resource
@@ -18,6 +17,7 @@ import subprocess
 import tempfile
 
 from servers import BenchError
+from support import disk
 
 DESCRIPTORS = 20000
 SPACE = 1_500_000_000
@@ -81,26 +81,16 @@ def acting_as(user):
         os.setegid(0)
 
 
-def own_mounts():
-    """From here on what is mounted is seen by this process and its children alone."""
-    new_mounts = 0x20000  # CLONE_NEWNS
-    if ctypes.CDLL(None, use_errno=True).unshare(new_mounts) < 0:
-        raise OSError(ctypes.get_errno(), "unshare")
-    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-
-
-def mount_image(folder, octets, files):
+def mount_own(folder, octets, files):
     """Mounts a new ext4 of that size on the folder, with the options that are usual."""
     image = folder + ".image"
-    with open(image, "xb") as file:
-        file.truncate(octets)
     try:
-        subprocess.run(["/sbin/mkfs.ext4", "-q", "-F", "-N", str(files),
-                        "-E", "lazy_itable_init=0,lazy_journal_init=0", image], check=True)
-        own_mounts()
-        subprocess.run(["mount", "-o", "loop", image, folder], check=True)
+        disk.make_image(image, octets, files)
+        disk.own_mounts()
+        disk.mount_image(image, folder)
     finally:
-        os.unlink(image)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(image)
 
 
 def make_folder(build, messages):
@@ -113,7 +103,7 @@ def make_folder(build, messages):
     folder = tempfile.mkdtemp(prefix="pop3-bench-", dir=parent)
     if os.geteuid() == 0 and not os.environ.get("BENCH_DIR"):
         try:
-            mount_image(folder, space, FILES + messages * MESSAGE_FILES)
+            mount_own(folder, space, FILES + messages * MESSAGE_FILES)
         except (OSError, subprocess.SubprocessError) as error:
             print(f"no file system of our own: {error}", flush=True)
     os.chmod(folder, 0o755)

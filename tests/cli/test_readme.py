@@ -30,12 +30,12 @@ class Readme(TestCase):
         self.assertEqual(counts, [self.standard("--max-connections"),
                                   self.standard("--max-connections-per-address"),
                                   self.standard("--max-connections-per-user")])
-        login, idle, write, answer = re.findall(r"\d+", self.limit("time"))
-        self.assertEqual([login, str(int(idle) * 60), write, answer],
+        handshake, login, idle, write, answer = re.findall(r"\d+", self.limit("time"))
+        self.assertEqual([handshake, login, str(int(idle) * 60), write, answer],
                          [self.standard(f"--{which}-timeout")
-                          for which in ("login", "idle", "write", "answer")])
+                          for which in ("handshake", "login", "idle", "write", "answer")])
         self.assertIn(f"ADDR is `{self.standard('--listen')}` (the default)", readme())
-        self.count(8)
+        self.count(9)
 
     def test_memory_bound_in_the_readme_is_the_one_in_the_source(self):
         with open(os.path.join(ROOT, "src/proto/limits.h"), encoding="utf-8") as file:

@@ -184,10 +184,13 @@ class Disk(DeliveryTestCase):
 
     def test_maildrop_that_cannot_be_made_is_temporary(self):
         shutil.rmtree(self.place.box())
-        for number, text in ((1, "cannot make the maildrop"), (2, "cannot make tmp/, new/ and")):
-            self.deliver_with(f"mkdirat:error=EDQUOT:when={number}", TEMPFAIL, text)
-            # Half a Maildir would be refused at the login.
-            self.assertFalse(os.path.exists(self.place.box()))
+        for call in range(1, 5):
+            text = "cannot make the maildrop" if call < 4 else "cannot make tmp/, new/ and cur/"
+            self.deliver_with(f"mkdirat:error=EDQUOT:when={call}", TEMPFAIL,
+                              text + ".*quota exceeded")
+            # Half a Maildir would be refused at each login. The fourth folder is tmp/.
+            left = sorted(name for _, names, _ in os.walk(self.place.home()) for name in names)
+            self.assertEqual([] if call < 4 else ["Maildir", "cur", "new"], left)
         self.deliver()
         self.assertEqual(MESSAGE, self.take_delivered())
 

@@ -4,6 +4,7 @@ two names meet."""
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 
 from support import messages
@@ -14,6 +15,9 @@ from support.wire import GUARD
 DELIVERIES = int(os.environ.get("POP3_DELIVERIES", "200"))
 # So many at once.
 CROWD = 100
+# The same for those that find no maildrop, and how often.
+FOUNDERS = 8
+FOUNDATIONS = 10
 
 
 def mail(number):
@@ -76,3 +80,14 @@ class Crowd(DeliveryTestCase):
         # The names are their unique-ids.
         self.assertEqual({line.split()[1].decode() for line in lines}, set(os.listdir(new)))
         client.quit()
+
+    def test_first_deliveries_at_once_make_one_maildrop(self):
+        words = command(*self.words())
+        for _ in range(FOUNDATIONS):
+            shutil.rmtree(self.place.box())
+            founders = [subprocess.Popen(words, stdin=subprocess.DEVNULL, env=environment())
+                        for _ in range(FOUNDERS)]
+            self.assertEqual([0] * FOUNDERS, [process.wait(GUARD) for process in founders])
+            self.assertEqual(["Maildir"], os.listdir(self.place.home()))
+            self.assertEqual(FOUNDERS, len(messages.files(self.place.box())))
+            self.count()

@@ -12,7 +12,8 @@ from support.delivery import MESSAGE, DeliveryTestCase
 from support.server import command, environment, own
 from support.wire import GUARD
 
-CALLS = "openat,mkdir,mkdirat,write,fsync,fdatasync,close,renameat2,linkat,unlinkat,exit_group"
+CALLS = ("openat,mkdir,mkdirat,write,fsync,fdatasync,close,rename,renameat2,linkat,unlinkat,"
+         "exit_group")
 
 
 class Order(DeliveryTestCase):
@@ -49,10 +50,11 @@ class Order(DeliveryTestCase):
     def test_maildrop_that_is_made_is_synced_before_the_message_is(self):
         os.rename(self.place.box(), self.place.box() + ".away")
         words = [word for word in self.calls()
-                 if word.startswith(("mkdir", "fsync", "renameat2", "exit"))]
-        self.assertEqual(["mkdirat .", "mkdirat Maildir", "mkdirat Maildir", "fsync Maildir",
-                          "fsync .", "mkdirat Maildir", "fsync tmp/FILE", "renameat2 tmp",
-                          "fsync new", "exit 0"], words)
+                 if word.startswith(("mkdir", "fsync", "rename", "exit"))]
+        self.assertEqual(["mkdirat .", "mkdirat Maildir.making", "mkdirat Maildir.making",
+                          "fsync Maildir.making", "rename .", "fsync Maildir", "fsync .",
+                          "mkdirat Maildir", "fsync tmp/FILE", "renameat2 tmp", "fsync new",
+                          "exit 0"], words)
 
     def test_maildrop_that_a_killed_delivery_has_left_is_synced_by_the_next(self):
         """tmp/ is made last, so without it nobody knows that the rest is on disk."""

@@ -209,7 +209,7 @@ static void run(struct context *c, struct model *m, const uint8_t *data, size_t 
 {
 	static char greeting[BLOCK_SIZE];
 	const struct pop3_info info = {.peer = "fuzz", .local = "fuzz", .loopback = true};
-	struct pop3_session *s = session_new(c, &info, -1, NULL, 0);
+	struct pop3_session *s = session_new(c, &info, -1, NULL, false, 0);
 	CHECK(s != NULL);
 	drain(s, greeting, sizeof greeting);
 

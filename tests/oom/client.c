@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "oom/oom.h"
+#include "oom/tls.h"
 
 enum {
 	ENTRIES_MAX = 64,
@@ -39,6 +40,7 @@ void server_step(struct pop3_server *server, int wait)
 
 void client_forget(struct client *c)
 {
+	tls_forget(c);
 	if (c->socket >= 0)
 		close(c->socket);
 	c->socket = -1;
@@ -55,8 +57,10 @@ static bool receive(struct client *c)
 		c->start = 0;
 	}
 	for (;;) {
-		ssize_t got = recv(c->socket, c->buffer + c->length, CLIENT_BUFFER - c->length,
-				   MSG_DONTWAIT);
+		char *end = c->buffer + c->length;
+		size_t room = CLIENT_BUFFER - c->length;
+		ssize_t got = c->tls != NULL ? tls_receive(c, end, room)
+					     : recv(c->socket, end, room, MSG_DONTWAIT);
 		if (got > 0) {
 			c->length += (size_t)got;
 			return true;
@@ -120,7 +124,9 @@ bool client_reply(struct client *c, bool multiline)
 
 void client_send(struct client *c, const char *octets, size_t length)
 {
-	if (c->socket >= 0)
+	if (c->socket >= 0 && c->tls != NULL)
+		tls_send(c, octets, length);
+	else if (c->socket >= 0)
 		(void)!send(c->socket, octets, length, MSG_NOSIGNAL);
 }
 
@@ -135,6 +141,10 @@ bool client_open(struct client *c, struct pop3_server *server, uint16_t port)
 	setsockopt(c->socket, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 	if (c->socket < 0 ||
 	    connect(c->socket, (const struct sockaddr *)&address, sizeof address) < 0) {
+		client_forget(c);
+		return false;
+	}
+	if (c->tls_first && !tls_secure(c)) {
 		client_forget(c);
 		return false;
 	}

@@ -13,8 +13,10 @@ enum { CLIENT_BUFFER = 1 << 16, CLIENT_LINE = 600 };
 
 struct client {
 	struct pop3_server *server;
-	void (*between)(void); /* between two turns of the server; may be NULL */
-	int socket;            /* -1: not connected, or gone */
+	void (*between)(void);          /* between two turns of the server; may be NULL */
+	int socket;                     /* -1: not connected, or gone */
+	struct gnutls_session_int *tls; /* over it, see tls.h; NULL: nothing is */
+	bool tls_first;                 /* client_open() begins with the handshake */
 	char status[CLIENT_LINE];
 	uint64_t lines;  /* of the last multi-line reply, without its dot */
 	uint64_t octets; /* of these, with their ends */

@@ -6,6 +6,7 @@
 #include "oom/app.h"
 #include "oom/files.h"
 #include "oom/oom.h"
+#include "oom/tls.h"
 #include "oom/witness.h"
 
 static struct pop3_server *server;
@@ -15,7 +16,7 @@ static char unix_address[FILES_PATH + 8];
 /* ---- A server's life ---- */
 
 static struct {
-	int listened, listened_unix, configured;
+	int listened, listened_unix, listened_tls, checked, configured;
 	bool served; /* a bare session said its greeting and answered CAPA */
 } life;
 
@@ -45,7 +46,10 @@ static void serve_bare_session(void)
 
 static void run_life(void)
 {
+	const struct pop3_listen tls = {.size = sizeof tls, .tls = true};
 	struct pop3_options options = app_options();
+	tls_options(&options);
+	life.checked = pop3_options_check(&options, NULL, NULL);
 	server = pop3_server_new("localhost", &options, &app.listener);
 	if (server == NULL) {
 		CHECK(errno == ENOMEM);
@@ -53,6 +57,7 @@ static void run_life(void)
 	}
 	life.listened = pop3_server_listen(server, "127.0.0.1:0");
 	life.listened_unix = pop3_server_listen(server, unix_address);
+	life.listened_tls = pop3_server_listen_with(server, "127.0.0.1:0", &tls);
 	options.apop_value = "<2@x>";
 	life.configured = pop3_server_configure(server, &options);
 	serve_bare_session();
@@ -67,7 +72,10 @@ static void judge_life(bool whole)
 {
 	CHECK(is_done_or_no_memory(life.listened));
 	CHECK(is_done_or_no_memory(life.listened_unix));
+	CHECK(is_done_or_no_memory(life.listened_tls));
+	CHECK(is_done_or_no_memory(life.checked));
 	CHECK(is_done_or_no_memory(life.configured));
+	CHECK(!whole || (life.listened_tls == 0 && life.checked == 0));
 	CHECK(!whole || (life.listened == 0 && life.listened_unix == 0 && life.configured == 0));
 	CHECK(!whole || life.served);
 	pop3_server_free(server);
@@ -94,10 +102,15 @@ static bool note(bool good)
 	return good;
 }
 
+/* STLS by the client itself; its login goes on with the challenge of the greeting. */
+static bool use_stls;
+
 static void start_server(void)
 {
-	const struct pop3_options options = app_options();
+	struct pop3_options options = app_options();
 	app_prepare();
+	tls_options(&options);
+	use_stls = client.tls_first = false;
 	memset(&seen, 0, sizeof seen);
 	server = pop3_server_new("localhost", &options, &app.listener);
 	CHECK(server != NULL && pop3_server_listen(server, "127.0.0.1:0") == 0);
@@ -117,11 +130,37 @@ static void prepare_deferred(void)
 	client.between = app_answer;
 }
 
+static void prepare_stls(void)
+{
+	prepare_direct();
+	use_stls = true;
+}
+
+static void prepare_implicit(void)
+{
+	const struct pop3_listen tls = {.size = sizeof tls, .tls = true};
+	prepare_direct();
+	CHECK(pop3_server_listen_with(server, "127.0.0.1:0", &tls) == 0);
+	client.tls_first = true;
+}
+
+/* False: the connection is over. */
+static bool start_tls(void)
+{
+	if (!use_stls || (note(client_ask(&client, "STLS")) && tls_secure(&client)))
+		return true;
+	client_forget(&client);
+	seen.refused = true;
+	return false;
+}
+
 /* By APOP, unless its challenge was what there was no memory for. */
 static void log_in(void)
 {
 	bool offered = strstr(client.status, " <1@x>") != NULL;
 	seen.refused |= !offered;
+	if (!start_tls())
+		return;
 	note(client_fetch(&client, "CAPA"));
 	if (offered && !app.defer)
 		seen.logged_in = client_ask(&client, "APOP alice 37257aa37904a2ac86c6572e6528a18c");
@@ -181,6 +220,7 @@ static void run_session(void)
 	mark(4);
 	mark(APP_MESSAGES);
 	options.apop_value = "<3@x>";
+	tls_options(&options);
 	int configured = pop3_server_configure(server, &options);
 	CHECK(is_done_or_no_memory(configured));
 	seen.refused |= configured < 0;
@@ -273,6 +313,10 @@ const struct scenario server_scenarios[] = {
 	 judge_session},
 	{"session_of_deferred_answers_without_memory_harms_no_other_session", prepare_deferred,
 	 run_session, judge_session},
+	{"stls_session_without_memory_harms_no_other_session", prepare_stls, run_session,
+	 judge_session},
+	{"tls_session_without_memory_harms_no_other_session", prepare_implicit, run_session,
+	 judge_session},
 	{"client_leaving_a_deferred_answer_without_memory_leaks_nothing", prepare_deferred,
 	 run_leaving, judge_leaving},
 	{0},

@@ -35,6 +35,12 @@ class TestCase(unittest.TestCase):
             os.chown(path, account.pw_uid, account.pw_gid)
         return path
 
+    def cannot(self, reason):
+        """Ends a test that cannot be run on this machine: that is told, and is no failure. What
+        could be installed or started is no reason."""
+        self.unable = True
+        self.skipTest(reason)
+
     # -- servers
 
     def server(self, *arguments, **options):

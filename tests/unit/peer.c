@@ -63,7 +63,7 @@ void peer_connect(struct peer *p)
 {
 	if (p->context.settings == NULL)
 		peer_serve(p);
-	p->session = session_new(&p->context, &p->info, -1, NULL, p->now);
+	p->session = session_new(&p->context, &p->info, -1, NULL, false, p->now);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(p->session);
 	peer_run(p);
 }

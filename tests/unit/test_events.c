@@ -465,7 +465,7 @@ static void listening_tells_address_and_port(void)
 	peer_init(&p);
 	p.handlers.listening = hear_listening;
 	peer_serve(&p);
-	context_emit_listening(&p.context, "[::1]:4711", 4711);
+	context_emit_listening(&p.context, "[::1]:4711", 4711, false);
 	CU_ASSERT_STRING_EQUAL(word, "[::1]:4711 4711");
 	peer_fini(&p);
 }
@@ -555,7 +555,7 @@ static void a_session_has_its_owner_and_is_secret_until_the_login(void)
 	struct peer p;
 	peer_init(&p);
 	peer_serve(&p);
-	p.session = session_new(&p.context, &p.info, -1, &datum, p.now);
+	p.session = session_new(&p.context, &p.info, -1, &datum, false, p.now);
 	CU_ASSERT_PTR_EQUAL(session_owner(p.session), &datum);
 	peer_run(&p);
 	text_clear(&p.received);

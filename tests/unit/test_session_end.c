@@ -108,7 +108,8 @@ static void timeouts_can_be_set(void)
 {
 	struct peer p;
 	peer_init(&p);
-	p.options.timeouts = (struct pop3_timeouts){1000, 2000, 3000, 4000};
+	p.options.timeouts =
+		(struct pop3_timeouts){.login = 1000, .idle = 2000, .write = 3000, .answer = 4000};
 	peer_connect(&p);
 	text_clear(&p.received);
 	CU_ASSERT_EQUAL(deadline(&p), 2000);

@@ -1,0 +1,67 @@
+"""What the TLS tests share: one CA for a run, servers with its certificate on both kinds of port."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+from support.case import TestCase
+from support.server import Server
+from support.tls import Authority, TlsClient
+
+WAYS = ("stls", "implicit")
+VERSIONS = ("TLS1.2", "TLS1.3")
+
+_made = []
+
+
+def authority():
+    """The CA of this run, with a server certificate named localhost."""
+    if not _made:
+        folder = tempfile.mkdtemp(prefix="pop3-ca-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.chmod(folder, 0o755)
+        made = Authority(folder)
+        made.issue("localhost")
+        _made.append(made)
+    return _made[0]
+
+
+class TlsCase(TestCase):
+    def setUp(self):
+        self.ca = authority()
+
+    def flags(self, *names):
+        """--cert and --key for these certificates."""
+        words = []
+        for name in names or ("localhost",):
+            words += ["--cert", self.ca.path(name + ".pem"), "--key", self.ca.path(name + ".key")]
+        return words
+
+    def tls_server(self, *arguments, certificates=("localhost",), **options):
+        """A server with STLS at addresses[0] and TLS first at addresses[1]."""
+        server = self.server_to_start(*self.flags(*certificates), "--listen-tls", "127.0.0.1:0",
+                                      *arguments, **options)
+        return server.start(2)
+
+    def server_to_start(self, *arguments, **options):
+        server = Server(self.temporary(), *arguments, **options)
+        self.addCleanup(self.judge, server)
+        return server
+
+    def address(self, server, way):
+        return server.addresses[WAYS.index(way)]
+
+    def tls_client(self, server, way, login=None, version=None, alpn=(), certificate=None,
+                   name=None):
+        context = self.ca.context(version, alpn, certificate)
+        client = TlsClient(self.address(server, way), context, way == "stls", name)
+        self.addCleanup(client.close)
+        if login:
+            client.login(login, server.users[login])
+        return client
+
+    def fails(self, server, pattern):
+        """The next failure of a handshake is expected and has its one line."""
+        return self.assert_log(rf"event=closed .*reason=(tls|refused|dropped) .*error=\"{pattern}",
+                               server)
