@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "base/utf8.h"
+#include "proto/prepare.h"
 
 #define MD5_OCTETS 16
 #define MD5_HEX    (2 * MD5_OCTETS)
@@ -105,11 +107,30 @@ static bool matches_digest(digest_function *make, const struct pop3_authenticate
 	return equal;
 }
 
+/*
+ * A client may have prepared a password beyond ASCII, as it must after "UTF8 USER" (RFC 6856
+ * section 2.2), or not, as those do that know nothing of it.
+ */
+static bool matches_either(digest_function *make, const struct pop3_authenticate *e,
+			   const void *secret, size_t length)
+{
+	char prepared[PREPARED_SIZE];
+	size_t prepared_length;
+	if (matches_digest(make, e, secret, length))
+		return true;
+	if (utf8_is_ascii(secret, length) ||
+	    prepare_text(secret, length, prepared, &prepared_length) < 0)
+		return false;
+	bool matches = matches_digest(make, e, prepared, prepared_length);
+	secret_wipe(prepared, sizeof prepared);
+	return matches;
+}
+
 bool pop3_matches(const struct pop3_authenticate *e, const void *secret, size_t length)
 {
 	if (strcmp(e->method, "APOP") == 0)
-		return matches_digest(digest_apop, e, secret, length);
+		return matches_either(digest_apop, e, secret, length);
 	if (strcmp(e->method, "CRAM-MD5") == 0)
-		return matches_digest(digest_cram, e, secret, length);
+		return matches_either(digest_cram, e, secret, length);
 	return secret_equal(secret, length, e->password, strlen(e->password));
 }

@@ -8,13 +8,13 @@
 
 /* ---- What a client may send ---- */
 
-/* A name goes where one of USER goes, which has no control octets. */
+/* A name goes where one of USER goes: it has no blanks and no control octets. */
 static bool is_name(const char *text)
 {
 	size_t length = strlen(text);
 	for (size_t i = 0; i < length; i++) {
 		unsigned char c = (unsigned char)text[i];
-		if (c < 0x20 || c == 0x7f)
+		if (c <= 0x20 || c == 0x7f)
 			return false;
 	}
 	return length > 0 && length <= POP3_USER_MAX;

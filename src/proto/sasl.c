@@ -34,7 +34,7 @@ void sasl_challenge(struct pop3_session *s, const char *octets, size_t length)
 void sasl_fail(struct pop3_session *s)
 {
 	sasl_fini(s);
-	reply_bad_command(s, "malformed response");
+	reply_bad_command(s, TEXT_MALFORMED_RESPONSE);
 }
 
 void sasl_authenticate(struct pop3_session *s, const char *user, const char *password,
@@ -67,7 +67,7 @@ static void step_encoded(struct pop3_session *s, char *text)
 	size_t length = strlen(text);
 	if (!base64_decode(text, length, text, length, &response.length)) {
 		sasl_fini(s);
-		reply_bad_command(s, "response is not base64");
+		reply_bad_command(s, TEXT_NOT_BASE64);
 		return;
 	}
 	text[response.length] = '\0';
@@ -87,7 +87,7 @@ void sasl_respond(struct pop3_session *s, char *text)
 	log_response(s);
 	if (strcmp(text, "*") == 0) {
 		sasl_fini(s);
-		reply_bad_command(s, "authentication cancelled");
+		reply_bad_command(s, TEXT_CANCELLED);
 		return;
 	}
 	step_encoded(s, text);
@@ -170,7 +170,7 @@ void command_auth(struct pop3_session *s, struct arguments *a)
 			*c = (char)(*c - 'a' + 'A');
 	}
 	if (strlen(a->first) > MECHANISM_NAME_MAX || !is_offered(offered(&list), a->first))
-		reply_bad_command(s, "mechanism not available");
+		reply_bad_command(s, TEXT_UNKNOWN_MECHANISM);
 	else
 		begin(s, a->first, a->second);
 }

@@ -92,7 +92,7 @@ static void commands_of_the_other_state_are_refused(void)
 		{"TOP 1 1", refused},
 		{"UIDL", refused},
 		{"APOP a b", "-ERR unknown command"},
-		{"AUTH PLAIN", "-ERR unknown command"},
+		{"AUTH XYZZY", "-ERR mechanism is not available"},
 		{"", "-ERR unknown command"},
 		{" NOOP", "-ERR unknown command"},
 		TURN_LOGIN,
@@ -306,7 +306,8 @@ static void every_command_answers_as_it_should(void)
 
 static void capabilities_are_the_same_in_both_states(void)
 {
-	static const char all[] = "+OK\nTOP\nUIDL\nUSER\nRESP-CODES\nAUTH-RESP-CODE\nPIPELINING\n"
+	static const char all[] = "+OK\nTOP\nUIDL\nUSER\nLANG\nUTF8\nSASL PLAIN "
+				  "LOGIN\nRESP-CODES\nAUTH-RESP-CODE\nPIPELINING\n"
 				  "EXPIRE NEVER\nIMPLEMENTATION pop3-emitter\n.";
 	static const struct turn turns[] = {{"CAPA", all}, TURN_LOGIN, {"CAPA", all}, TURN_END};
 	peer_dialog(NULL, turns, NULL, "");
@@ -375,7 +376,8 @@ static void without_uidl(struct peer *p)
 static void uidl_without_a_listener_is_unknown(void)
 {
 	static const struct turn turns[] = {
-		{"CAPA", "+OK\nTOP\nUSER\nRESP-CODES\nAUTH-RESP-CODE\nPIPELINING\nEXPIRE NEVER\n"
+		{"CAPA", "+OK\nTOP\nUSER\nLANG\nUTF8\nSASL PLAIN LOGIN\nRESP-CODES\nAUTH-RESP-"
+			 "CODE\nPIPELINING\nEXPIRE NEVER\n"
 			 "IMPLEMENTATION pop3-emitter\n."},
 		TURN_LOGIN,
 		{"UIDL", "-ERR unknown command"},
