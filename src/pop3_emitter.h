@@ -338,7 +338,7 @@ struct pop3_limits {
 /* What APOP challenge the greeting carries (RFC 1939 section 7). */
 enum pop3_apop {
 	POP3_APOP_RANDOM,   /* the default: "<random@hostname>", other for each connection */
-	POP3_APOP_OFF,      /* none: APOP is refused */
+	POP3_APOP_OFF,      /* none: APOP is refused, and so is CRAM-MD5 */
 	POP3_APOP_FIXED,    /* apop_value for every connection */
 	POP3_APOP_FUNCTION, /* what apop_function makes */
 };

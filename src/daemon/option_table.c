@@ -62,7 +62,7 @@ const struct option_row option_rows[OPTION_COUNT] = {
 	      "account that owns all maildrops; root drops to it"), .restart = true},
 	{TEXT(hostname, OPTION_WORD, NULL, "NAME", RUNS,
 	      "name in the APOP challenge; else the machine's"), .restart = true},
-	{BOOLEAN(apop, "no", LIVE, "offer APOP; works for {PLAIN} secrets only")},
+	{BOOLEAN(apop, "no", LIVE, "offer APOP and CRAM-MD5; for {PLAIN} secrets only")},
 	{BOOLEAN(allow_plaintext, "no", LIVE,
 		 "allow plaintext passwords on addresses that are not loopback"), .restart = true},
 	{BOOLEAN(strip_domain, "no", MAIL,

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/base64.h"
 #include "base/utf8.h"
 #include "proto/limits.h"
 #include "proto/session.h"
@@ -30,6 +31,7 @@ static const char *const ids[MESSAGES] = {"one", "two", "three"};
 struct model {
 	bool spoken; /* a line has been sent */
 	bool logged_in;
+	bool exchange; /* of AUTH: the next line is a response */
 	bool marked[MESSAGES];
 	bool quit;
 	bool names; /* are UTF-8 */
@@ -129,12 +131,25 @@ static size_t drain(struct pop3_session *s, char *out, size_t size)
 
 static bool may_be_long(const char *line)
 {
-	static const char *const verbs[] = {"LIST", "UIDL", "RETR ", "TOP ", "CAPA", "LANG"};
+	static const char *const verbs[] = {"LIST", "UIDL", "RETR ", "TOP ",
+					    "CAPA", "LANG", "AUTH"};
 	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
 		if (strncasecmp(line, verbs[i], strlen(verbs[i])) == 0)
 			return true;
 	}
 	return false;
+}
+
+/* "+ " and base64 (RFC 5034 section 4), before the login alone. */
+static bool is_challenge(const struct model *m, const char *out, size_t length)
+{
+	char octets[BLOCK_SIZE];
+	size_t decoded;
+	if (memcmp(out, "+ ", 2) != 0)
+		return false;
+	CHECK(!m->logged_in && memcmp(out + length - 2, "\r\n", 2) == 0);
+	CHECK(base64_decode(out + 2, length - 4, octets, sizeof octets, &decoded));
+	return true;
 }
 
 /* Exactly one status line, and what follows it is a multi-line response or nothing. */
@@ -161,7 +176,8 @@ static void follow(struct model *m, const char *line, const char *out)
 	char *rest;
 	if (memcmp(out, "+OK", 3) != 0)
 		return;
-	if (strncasecmp(line, "PASS ", 5) == 0) {
+	if (m->exchange || strncasecmp(line, "PASS ", 5) == 0 ||
+	    strncasecmp(line, "AUTH ", 5) == 0) {
 		m->logged_in = true;
 	} else if (strncasecmp(line, "DELE ", 5) == 0) {
 		number = (unsigned)strtoul(line + 5, &rest, 10);
@@ -208,8 +224,12 @@ static bool feed_line(struct pop3_session *s, struct model *m, const uint8_t *li
 		return true;
 	}
 	m->spoken = true;
-	check_response(text, out, got);
-	follow(m, text, out);
+	bool challenged = got >= 4 && is_challenge(m, out, got);
+	if (!challenged) {
+		check_response(text, out, got);
+		follow(m, text, out);
+	}
+	m->exchange = challenged;
 	return pop3_session_wants(s).close;
 }
 

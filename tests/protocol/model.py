@@ -1,12 +1,15 @@
-"""A reference model of the server, written from RFC 1939, 2449 and 6856 and the fixed texts of this
-project. It shares no code with the server nor with tests/support: octets in, octets out.
+"""A reference model of the server, written from RFC 1939, 2449, 4616, 5034 and 6856 and the fixed texts
+of this project. It shares no code with the server nor with tests/support: octets in, octets out.
 
 A Drop is one maildrop: names and stored octets, in the order of their numbers. A Session reads
 what a client sends, in any pieces, and returns what a server must send back."""
 
+import base64
+import binascii
 import re
 
 LINE_MAX = 255  # RFC 2449 section 4: octets of a command, line end included
+AUTH_MAX = 12288  # of AUTH and of the responses to it
 
 GREETING = b"+OK POP3 server ready"
 CAPABILITIES = (b"TOP", b"UIDL", b"USER", b"LANG", b"UTF8", b"SASL PLAIN LOGIN", b"RESP-CODES",
@@ -38,6 +41,11 @@ TEXTS = {
     "[IN-USE] maildrop is locked by another session": (
         "[IN-USE] Postfach ist von einer anderen Sitzung gesperrt",
         "[IN-USE] la boîte aux lettres est verrouillée par une autre session"),
+    "mechanism is not available": ("Verfahren ist nicht verfügbar",
+                                   "le mécanisme n'est pas disponible"),
+    "response is not base64": ("Antwort ist nicht in Base64", "la réponse n'est pas en base64"),
+    "malformed response": ("fehlerhafte Antwort", "réponse mal formée"),
+    "authentication cancelled": ("Anmeldung abgebrochen", "authentification annulée"),
     "no such message": ("keine solche Nachricht", "message inexistant"),
     "message is deleted": ("Nachricht ist gelöscht", "le message est supprimé"),
     "[UTF8] message can only be sent after UTF8": (
@@ -49,6 +57,10 @@ NUMBERED = ((rb"(\d+) messages \((\d+) octets\)",
              (rb"\1 Nachrichten (\2 Oktette)", rb"\1 messages (\2 octets)")),
             (rb"(\d+) octets", (rb"\1 Oktette", rb"\1 octets")))
 
+NO_MECHANISM = b"-ERR mechanism is not available"
+NOT_BASE64 = b"-ERR response is not base64"
+MALFORMED = b"-ERR malformed response"
+CANCELLED = b"-ERR authentication cancelled"
 UNKNOWN = b"-ERR unknown command"
 STATE = b"-ERR command not valid in this state"
 ARGUMENTS = b"-ERR wrong arguments"
@@ -116,6 +128,15 @@ def translated(reply, column):
     return reply
 
 
+def decoded(text):
+    """The octets of strict base64, or None."""
+    try:
+        octets = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return None
+    return octets if base64.b64encode(octets) == text else None
+
+
 class Drop:
     """One maildrop: `messages` is a list of [name, stored octets]; `locked` while it is open."""
 
@@ -137,6 +158,7 @@ class Session:
         self.secrets = secrets
         self.buffer = b""
         self.user = None
+        self.exchange = None  # of AUTH: a mechanism, and with LOGIN the name once it is known
         self.drop = None      # set in the TRANSACTION state
         self.texts = []
         self.deleted = set()
@@ -144,6 +166,7 @@ class Session:
         self.quit = False
         self.table = {
             b"USER": (0, self.do_user), b"PASS": (0, self.do_pass),
+            b"AUTH": (0, self.do_auth),
             b"STAT": (1, self.do_stat), b"LIST": (1, self.do_list), b"RETR": (1, self.do_retr),
             b"DELE": (1, self.do_dele), b"NOOP": (1, self.do_noop), b"RSET": (1, self.do_rset),
             b"TOP": (1, self.do_top), b"UIDL": (1, self.do_uidl),
@@ -177,10 +200,14 @@ class Session:
     def answer(self, line):
         text = line[:-2] if line.endswith(b"\r\n") else line[:-1]
         user, self.user = self.user, None  # PASS counts only directly after USER
-        if len(line) > LINE_MAX:
+        exchange, self.exchange = self.exchange, None
+        is_auth = exchange or (self.drop is None and line[:5].upper() == b"AUTH ")
+        if len(line) > (AUTH_MAX if is_auth else LINE_MAX):
             return TOO_LONG + b"\r\n"
         if any(octet < 0x20 or octet == 0x7F for octet in text):
             return CONTROL + b"\r\n"
+        if exchange:
+            return self.respond(exchange, text) + b"\r\n"
         verb, blank, rest = text.partition(b" ")
         row = self.table.get(verb.upper())
         if row is None:
@@ -204,7 +231,57 @@ class Session:
             return ARGUMENTS
         if user is None:
             return USER_FIRST
-        if self.secrets.get(user) != rest:
+        return self.enter(user, rest)
+
+    def do_auth(self, rest, _):
+        words = [] if rest is None else rest.split(b" ")
+        if len(words) > 2 or b"" in words:
+            return ARGUMENTS
+        if not words:
+            return b"+OK\r\nPLAIN\r\nLOGIN\r\n.\r\n"
+        mechanism = words[0].upper()
+        if mechanism not in (b"PLAIN", b"LOGIN"):
+            return NO_MECHANISM
+        if len(words) == 2:
+            return self.step([mechanism], b"" if words[1] == b"=" else decoded(words[1]))
+        return self.challenge([mechanism], b"" if mechanism == b"PLAIN" else b"Username:")
+
+    def challenge(self, exchange, text):
+        self.exchange = exchange
+        return b"+ " + base64.b64encode(text)
+
+    def respond(self, exchange, text):
+        return CANCELLED if text == b"*" else self.step(exchange, decoded(text))
+
+    def step(self, exchange, octets):
+        """RFC 4616 section 2; LOGIN asks for a name, then for a password."""
+        if octets is None:
+            return NOT_BASE64
+        if exchange[0] == b"PLAIN":
+            parts = octets.split(b"\0")
+            if len(parts) != 3:
+                return MALFORMED
+            other, user, secret = parts
+        elif len(exchange) == 1:
+            if not self.is_name(octets):
+                return MALFORMED
+            return self.challenge(exchange + [octets], b"Password:")
+        else:
+            other, user, secret = b"", exchange[1], octets
+        if not self.is_name(user) or (other and not self.is_name(other)):
+            return MALFORMED
+        if not secret or b"\0" in secret:
+            return MALFORMED
+        if other not in (b"", user):
+            return DENIED
+        return self.enter(user, secret)
+
+    @staticmethod
+    def is_name(text):
+        return 0 < len(text) < 256 and all(octet > 0x20 and octet != 0x7F for octet in text)
+
+    def enter(self, user, secret):
+        if self.secrets.get(user) != secret:
             return DENIED
         drop = self.drops[user]
         if drop.locked:

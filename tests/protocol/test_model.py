@@ -2,6 +2,7 @@
 not, in sessions of every kind, over a maildrop that changes between sessions. POP3_SEED repeats a
 run."""
 
+import base64
 import os
 import random
 import socket
@@ -18,6 +19,7 @@ from support.wire import Client, connect
 SECRETS = {"alice": "wonderland", "bob": "b  b"}
 VERBS = (b"USER", b"PASS", b"STAT", b"LIST", b"RETR", b"DELE", b"NOOP", b"RSET", b"TOP", b"UIDL",
          b"CAPA", b"LANG", b"UTF8", b"QUIT", b"APOP", b"AUTH", b"XYZZY", b"", b"STLS", b"LISTE")
+MECHANISMS = (b"PLAIN", b"LOGIN", b"plain", b"Login", b"CRAM-MD5", b"X")
 RANGES = (b"de", b"DE-at", b"fr", b"fr-x-y", b"en", b"i-default", b"*", b"uga", b"d", b"de-",
           b"de_AT", b"\xc3\xa9", b"de fr", b"")
 ODD_NUMBERS = (b"0", b"-1", b"+1", b"1x", b"01", b"", b" 1", b"1 ", b"4294967295", b"4294967296",
@@ -36,6 +38,7 @@ class Maker:
 
     def __init__(self, rng):
         self.rng = rng
+        self.after_auth = False
 
     def message(self):
         rng = self.rng
@@ -75,12 +78,16 @@ class Maker:
         rng = self.rng
         if rng.random() < 0.06:
             return self.junk()
+        if self.after_auth and rng.random() < 0.85:
+            self.after_auth = rng.random() < 0.4  # LOGIN has two
+            return self.response()
         if not logged_in or rng.random() < 0.02:
             verb = rng.choice(VERBS[:2] + VERBS)
         else:
             verb = rng.choice(VERBS[2:13] + (b"RETR", b"LIST", b"DELE", b"TOP"))
         if verb == b"QUIT" and rng.random() < 0.8:
             verb = b"NOOP"
+        self.after_auth = verb == b"AUTH"
         word = bytes(rng.choice((octet, octet | 0x20)) if 65 <= octet <= 90 else octet
                      for octet in verb) if rng.random() < 0.2 else verb
         return word + self.arguments(verb, count)
@@ -92,6 +99,9 @@ class Maker:
             return b"" if odd else b" " + rng.choice((b"alice", b"bob", b"nobody", b"Alice"))
         if verb == b"PASS":
             return b"" if odd else b" " + rng.choice((b"wonderland", b"wrong", b"b  b", b"b b"))
+        if verb == b"AUTH":
+            return b"" if odd else b" " + rng.choice(MECHANISMS) + rng.choice((b"", b" ")) * (
+                rng.random() < 0.6) + self.response() * (rng.random() < 0.5)
         if verb in (b"RETR", b"DELE"):
             return b"" if odd else b" " + self.number(count)
         if verb in (b"LIST", b"UIDL"):
@@ -103,6 +113,16 @@ class Maker:
                                 b"99999999999999999999", b""))
             return b"" if odd else b" " + self.number(count) + b" " + lines
         return rng.choice((b" ", b" 1", b" x y")) if odd else b""
+
+    def response(self):
+        """What a client may send in an exchange, well-formed or not."""
+        rng = self.rng
+        text = rng.choice((b"alice", b"bob", b"wonderland", b"b  b", b"", b"\0alice\0wonderland",
+                           b"\0bob\0b  b", b"\0alice\0wrong", b"alice\0alice\0wonderland",
+                           b"bob\0alice\0wonderland", b"\0alice", b"\0\0\0", b"a b", b"\xff"))
+        coded = base64.b64encode(text)
+        return rng.choice((b"*", b"=", coded[:-1], coded + b"=", coded + b" ", b"A" * 13000,
+                           b"AAAA" * 3071)) if rng.random() < 0.15 else coded
 
     def cut(self, data):
         """The same octets in random pieces."""

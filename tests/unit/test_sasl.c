@@ -1,0 +1,258 @@
+/*
+ * AUTH with the mechanisms that end in `authenticate`: what listeners hear, what logs do not, the
+ * list of mechanisms. The grammar is played by tests/protocol/scripts.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/base64.h"
+#include "proto/sasl.h"
+#include "proto/state.h"
+#include "unit/peer.h"
+
+#define ALICE_SECRET "AGFsaWNlAHNlY3JldA==" /* NUL alice NUL secret */
+
+static void messages_reach_authenticate_with_their_method(void)
+{
+	static const struct turn turns[] = {
+		{"AUTH PLAIN " ALICE_SECRET, "+OK maildrop ready"},
+		TURN_END,
+	};
+	static const struct turn login[] = {
+		{"AUTH LOGIN", "+ VXNlcm5hbWU6"},
+		{"YWxpY2U=", "+ UGFzc3dvcmQ6"},
+		{"c2VjcmV0", "+OK maildrop ready"},
+		TURN_END,
+	};
+	peer_dialog(NULL, turns, "authenticate PLAIN alice secret\nopen alice", NULL);
+	peer_dialog(NULL, login, "authenticate LOGIN alice secret\nopen alice", NULL);
+}
+
+static void hear_authzid(struct pop3_authenticate *e, void *data)
+{
+	struct peer *p = data;
+	CU_ASSERT_STRING_EQUAL(e->authzid == NULL ? "(none)" : e->authzid, p->texts[0]);
+	CU_ASSERT_PTR_NULL(e->challenge);
+	pop3_answer_auth(e, POP3_OK, NULL);
+}
+
+static void identity_asked_for_is_in_the_event(void)
+{
+	static const char *const cases[][2] = {
+		{"AUTH PLAIN " ALICE_SECRET, "(none)"},
+		{"AUTH PLAIN Ym9iAGFsaWNlAHNlY3JldA==", "bob"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct peer p;
+		peer_init(&p);
+		p.handlers.authenticate = hear_authzid;
+		p.texts[0] = cases[i][1];
+		peer_connect(&p);
+		p.texts[0] = cases[i][1];
+		text_clear(&p.received);
+		peer_send(&p, cases[i][0]);
+		CU_ASSERT(peer_got(&p, "+OK maildrop ready"));
+		text_clear(&p.trace);
+		peer_fini(&p);
+		test_count(1);
+	}
+}
+
+/* RFC 2195 section 2. */
+static void cram_md5_matches_the_vector_of_its_rfc(void)
+{
+	struct pop3_authenticate e = {.user = "tim",
+				      .method = "CRAM-MD5",
+				      .password = "b913a602c7eda7a495b4e6e7334d3890",
+				      .challenge = "<1896.697170952@postoffice.reston.mci.net>"};
+	CU_ASSERT(pop3_matches(&e, "tanstaaftanstaaf", 16));
+	CU_ASSERT_FALSE(pop3_matches(&e, "tanstaaftanstaa", 15));
+	CU_ASSERT_FALSE(pop3_matches(&e, "", 0));
+	e.password = "B913A602C7EDA7A495B4E6E7334D3890";
+	CU_ASSERT_FALSE(pop3_matches(&e, "tanstaaftanstaaf", 16));
+	e.password = "b913a602c7eda7a495b4e6e7334d3890";
+	e.challenge = NULL;
+	CU_ASSERT_FALSE(pop3_matches(&e, "tanstaaftanstaaf", 16));
+}
+
+static void offer_apop(struct peer *p)
+{
+	p->options.apop = POP3_APOP_FIXED;
+	p->options.apop_value = "<1@x>";
+}
+
+/* The random octets of the peer are all alike: "<hhh…@example.org>". */
+#define CHALLENGE "+ PGhoaGhoaGhoaGhoaGhoaGhoaGhoaGhoaEBleGFtcGxlLm9yZz4="
+/* "alice" and the HMAC-MD5 of it with the key "secret". */
+#define ANSWER "YWxpY2UgOTIwYmM5NDRhODBiMzNhOThjYjZkZGRlYzAwNDI0NTI="
+
+static void cram_md5_challenges_and_checks_the_digest(void)
+{
+	static const struct turn turns[] = {
+		{"AUTH CRAM-MD5", CHALLENGE},
+		{"YWxpY2UgMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA=",
+		 "-ERR [AUTH] authentication failed"},
+		{"AUTH CRAM-MD5", CHALLENGE},
+		{"YWxpY2U=", "-ERR malformed response"},
+		{"AUTH CRAM-MD5", CHALLENGE},
+		{"", "-ERR malformed response"},
+		{"AUTH CRAM-MD5 =", "-ERR malformed response"},
+		{"AUTH CRAM-MD5 YWxpY2UgMA==", "-ERR malformed response"},
+		{"AUTH CRAM-MD5", CHALLENGE},
+		{ANSWER, "+OK maildrop ready"},
+		TURN_END,
+	};
+	peer_dialog(offer_apop, turns, NULL, NULL);
+}
+
+static void a_deferred_digest_keeps_its_challenge(void)
+{
+	struct peer p;
+	peer_init(&p);
+	offer_apop(&p);
+	peer_connect(&p);
+	text_clear(&p.received);
+	p.hold[EVENT_AUTHENTICATE] = true;
+	peer_send(&p, "AUTH CRAM-MD5\n" ANSWER "\nSTAT");
+	CU_ASSERT(peer_got(&p, CHALLENGE));
+	peer_answer(&p, EVENT_AUTHENTICATE);
+	CU_ASSERT(peer_got(&p, "+OK maildrop ready\n+OK 3 77"));
+	text_clear(&p.trace);
+	peer_fini(&p);
+}
+
+static void failures_count_as_failed_logins(void)
+{
+	struct peer p;
+	peer_init(&p);
+	p.options.limits.failed_logins = 2;
+	peer_connect(&p);
+	text_clear(&p.received);
+	peer_send(&p, "AUTH PLAIN AGFsaWNlAHdyb25n\nAUTH LOGIN YWxpY2U=\nd3Jvbmc=\nNOOP");
+	CU_ASSERT(peer_got(&p, "-ERR [AUTH] authentication failed\n+ UGFzc3dvcmQ6\n"
+			       "-ERR [AUTH] authentication failed"));
+	CU_ASSERT(peer_is_closed(&p));
+	text_clear(&p.trace);
+	peer_fini(&p);
+}
+
+static void exchanges_without_end_count_as_bad_commands(void)
+{
+	struct peer p;
+	peer_init(&p);
+	p.options.limits.bad_commands = 3;
+	peer_connect(&p);
+	text_clear(&p.received);
+	peer_send(&p, "AUTH PLAIN\n*\nAUTH LOGIN !\nAUTH PLAIN =\nNOOP");
+	CU_ASSERT(peer_got(&p, "+ \n-ERR authentication cancelled\n-ERR response is not base64\n"
+			       "-ERR malformed response"));
+	CU_ASSERT(peer_is_closed(&p));
+	text_clear(&p.trace);
+	peer_fini(&p);
+}
+
+static void debug_hides_challenges_and_responses(void)
+{
+	struct peer p;
+	peer_init(&p);
+	p.options.debug = true;
+	offer_apop(&p);
+	peer_connect(&p);
+	peer_send(&p, "AUTH PLAIN\n" ALICE_SECRET "\nQUIT");
+	peer_send(&p, "AUTH CRAM-MD5");
+	CU_ASSERT_PTR_NULL(strstr(p.log.octets, "AGFsaWNl"));
+	CU_ASSERT_PTR_NULL(strstr(p.log.octets, "secret"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(p.log.octets, "response=\"(hidden)\""));
+	CU_ASSERT_PTR_NOT_NULL(strstr(p.log.octets, "line=\"+ (hidden)\""));
+	text_clear(&p.received);
+	text_clear(&p.trace);
+	peer_fini(&p);
+}
+
+static void a_session_that_ends_within_an_exchange_leaves_nothing(void)
+{
+	struct peer p;
+	peer_init(&p);
+	peer_connect(&p);
+	peer_send(&p, "AUTH LOGIN\nYWxpY2U=");
+	peer_send_octets(&p, "c2Vj", 4);
+	CU_ASSERT_PTR_NOT_NULL(p.session->exchange);
+	pop3_session_end(p.session, POP3_REASON_LOST, p.now);
+	CU_ASSERT_PTR_NULL(p.session->exchange);
+	text_clear(&p.received);
+	text_clear(&p.trace);
+	peer_fini(&p);
+}
+
+/* ---- The list ---- */
+
+static void change_mechanisms(struct pop3_capabilities *e, void *data)
+{
+	(void)data;
+	CU_ASSERT_EQUAL(pop3_mechanism_add(e, "X-ONE"), 0);
+	CU_ASSERT_EQUAL(pop3_capability_add(e, "X-LINE"), 0);
+	CU_ASSERT_EQUAL(pop3_mechanism_add(e, "X-TWO_2"), 0);
+	CU_ASSERT_EQUAL(pop3_mechanism_add(e, "x-three"), -EINVAL);
+	CU_ASSERT_EQUAL(pop3_mechanism_add(e, "X ONE"), -EINVAL);
+	CU_ASSERT_EQUAL(pop3_mechanism_add(e, ""), -EINVAL);
+	CU_ASSERT_EQUAL(pop3_mechanism_add(e, "A23456789012345678901"), -EINVAL);
+}
+
+static void remove_mechanisms(struct pop3_capabilities *e, void *data)
+{
+	(void)data;
+	pop3_capability_remove(e, "SASL");
+}
+
+static void listeners_change_the_mechanisms(void)
+{
+	struct peer p;
+	peer_init(&p);
+	p.handlers.capabilities = change_mechanisms;
+	peer_connect(&p);
+	text_clear(&p.received);
+	peer_send(&p, "AUTH\nCAPA");
+	CU_ASSERT(peer_got(&p, "+OK\nPLAIN\nLOGIN\nX-ONE\nX-TWO_2\n.\n+OK\nTOP\nUIDL\nUSER\nLANG\n"
+			       "UTF8\nSASL PLAIN LOGIN X-ONE X-TWO_2\nRESP-CODES\nAUTH-RESP-CODE\n"
+			       "PIPELINING\nEXPIRE NEVER\nIMPLEMENTATION pop3-emitter\nX-LINE\n."));
+	p.handlers.capabilities = remove_mechanisms;
+	peer_send(&p, "AUTH\nAUTH PLAIN " ALICE_SECRET);
+	CU_ASSERT(peer_got(&p, "+OK\n.\n-ERR mechanism is not available"));
+	text_clear(&p.trace);
+	peer_fini(&p);
+}
+
+static void a_list_of_mechanisms_is_bounded(void)
+{
+	struct pop3_capabilities e = {.count = 0};
+	char name[] = "MECHANISM-00-0123456";
+	int result = 0;
+	size_t added = 0;
+	for (; result == 0 && added < 100; added++) {
+		name[10] = (char)('0' + added / 10);
+		name[11] = (char)('0' + added % 10);
+		result = pop3_mechanism_add(&e, name);
+	}
+	CU_ASSERT_EQUAL(result, -ENOSPC);
+	CU_ASSERT_EQUAL(e.count, 1);
+	CU_ASSERT(strlen(e.lines[0]) <= RESPONSE_MAX - 2);
+	/* "SASL", then 21 octets each. */
+	CU_ASSERT_EQUAL(strlen(e.lines[0]), 4 + 21 * (added - 1));
+}
+
+static const struct test tests[] = {
+	TEST(messages_reach_authenticate_with_their_method),
+	TEST(identity_asked_for_is_in_the_event),
+	TEST(cram_md5_matches_the_vector_of_its_rfc),
+	TEST(cram_md5_challenges_and_checks_the_digest),
+	TEST(a_deferred_digest_keeps_its_challenge),
+	TEST(failures_count_as_failed_logins),
+	TEST(exchanges_without_end_count_as_bad_commands),
+	TEST(debug_hides_challenges_and_responses),
+	TEST(a_session_that_ends_within_an_exchange_leaves_nothing),
+	TEST(listeners_change_the_mechanisms),
+	TEST(a_list_of_mechanisms_is_bounded),
+	TEST_END,
+};
+
+const struct test_suite suite_sasl = {"sasl", tests};
