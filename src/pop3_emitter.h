@@ -38,6 +38,8 @@ extern "C" {
 /* The name of a TLS version with its NUL, and the octets of a channel binding. */
 #define POP3_TLS_VERSION_SIZE 16
 #define POP3_BINDING_SIZE     32
+/* The octets of a SASL challenge. */
+#define POP3_SASL_CHALLENGE_MAX 3000
 /* In an answer to `retrieve`: the message has the size that `list` gave for it. */
 #define POP3_OCTETS_LISTED UINT64_MAX
 /* In pop3_retrieve.lines: the whole message is wanted (RETR). */
@@ -142,6 +144,23 @@ struct pop3_authenticate {
 	const char *password;  /* the plaintext, or the digest as the client sent it */
 	const char *challenge; /* what a digest is made with (APOP, CRAM-MD5); else NULL */
 	const char *authzid;   /* the identity asked for where the method has one; else NULL */
+};
+
+/*
+ * A step of a SASL exchange by a mechanism that a listener has added to the list with
+ * pop3_mechanism_add(); what a channel binding needs is in the info. Answer with
+ * pop3_answer_challenge() or pop3_answer_sasl(); unanswered an `error` event follows and the client
+ * gets -ERR. An exchange whose last answer was a challenge, and which ends without another step
+ * (cancelled, malformed, the client gone, or the answer too late), emits one more event with
+ * `abort`, which is a notification. The octets are wiped after the answer, in a deferred copy too.
+ */
+struct pop3_sasl {
+	struct pop3_event event;
+	const char *mechanism;
+	uint32_t step;      /* 0 with AUTH, then one more each */
+	const char *octets; /* from the client; NULL: it has sent no initial response */
+	size_t length;
+	bool abort; /* nothing follows: forget the exchange */
 };
 
 /*
@@ -282,6 +301,7 @@ struct pop3_handlers {
 	void (*listening)(struct pop3_listening *, void *data);
 	void (*command)(struct pop3_command *, void *data);
 	const char *verbs; /* the verbs `command` wants, in capitals, a blank between; NULL = all */
+	void (*sasl)(struct pop3_sasl *, void *data);
 };
 
 /*
@@ -457,6 +477,12 @@ int pop3_accept(struct pop3_connected *);
 int pop3_refuse(struct pop3_connected *, const char *text);
 /* POP3_OK: `text` is the canonical user name for all later events, NULL = as given. Else -ERR. */
 int pop3_answer_auth(struct pop3_authenticate *, enum pop3_result, const char *text);
+/* The exchange goes on: at most POP3_SASL_CHALLENGE_MAX octets, copied; more is -EMSGSIZE, and the
+ * event is still to be answered. What the mechanism says at its successful end is one more
+ * challenge, to which the client answers with nothing (RFC 5034 section 4). */
+int pop3_answer_challenge(struct pop3_sasl *, const void *octets, size_t length);
+/* The exchange ends. POP3_OK: `text` is the user, who must be named; else as pop3_answer_auth(). */
+int pop3_answer_sasl(struct pop3_sasl *, enum pop3_result, const char *text);
 int pop3_answer_open(struct pop3_open *, enum pop3_result, const char *text);
 /* The sizes are copied. */
 int pop3_answer_list(struct pop3_list *, const uint64_t *sizes, size_t count);

@@ -81,7 +81,15 @@ int pop3_refuse(struct pop3_connected *e, const char *text)
 	return give(&e->event, &answer);
 }
 
-int pop3_answer_auth(struct pop3_authenticate *e, enum pop3_result result, const char *text)
+static int give_source(struct pop3_event *event, const struct source *source)
+{
+	struct answer answer = answer_of(POP3_OK, NULL);
+	answer.source = *source;
+	return give(event, &answer);
+}
+
+/* The end of a login: a user, or a text for the client. */
+static struct answer answer_login(enum pop3_result result, const char *text)
 {
 	struct answer answer = answer_of(result, result == POP3_OK ? NULL : text);
 	if (result == POP3_OK && text != NULL) {
@@ -91,7 +99,36 @@ int pop3_answer_auth(struct pop3_authenticate *e, enum pop3_result result, const
 		else
 			memcpy(answer.text, text, length + 1);
 	}
+	return answer;
+}
+
+int pop3_answer_auth(struct pop3_authenticate *e, enum pop3_result result, const char *text)
+{
+	struct answer answer = answer_login(result, text);
 	return give(&e->event, &answer);
+}
+
+int pop3_answer_sasl(struct pop3_sasl *e, enum pop3_result result, const char *text)
+{
+	struct answer answer = answer_login(result, result == POP3_OK && text == NULL ? "" : text);
+	return give(&e->event, &answer);
+}
+
+int pop3_answer_challenge(struct pop3_sasl *e, const void *octets, size_t length)
+{
+	if (length > POP3_SASL_CHALLENGE_MAX)
+		return -EMSGSIZE;
+	char *copy = malloc(length + 1);
+	if (copy == NULL)
+		return give_no_memory(&e->event);
+	if (length > 0)
+		memcpy(copy, octets, length);
+	const struct source source = {.kind = SOURCE_BYTES,
+				      .octets = copy,
+				      .left = length,
+				      .release = free,
+				      .state = copy};
+	return give_source(&e->event, &source);
 }
 
 int pop3_answer_open(struct pop3_open *e, enum pop3_result result, const char *text)
@@ -176,13 +213,6 @@ int pop3_answer_uidl(struct pop3_uidl *e, const char *const *ids, size_t count)
 		return give_no_memory(&e->event);
 	return pop3_answer_uidl_block(e, (const char *)(offsets + count), offsets, count, free,
 				      offsets);
-}
-
-static int give_source(struct pop3_event *event, const struct source *source)
-{
-	struct answer answer = answer_of(POP3_OK, NULL);
-	answer.source = *source;
-	return give(event, &answer);
 }
 
 int pop3_answer_block(struct pop3_retrieve *e, const void *octets, size_t length,

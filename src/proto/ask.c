@@ -47,6 +47,8 @@ static void honour_late(struct pop3_session *s, struct deferral *d)
 	const struct answer *answer = deferral_answer(d);
 	if (answer->result != POP3_OK)
 		return;
+	if (event_is(d, EVENT_SASL) && answer->source.kind != SOURCE_NONE)
+		sasl_abort(s);
 	if (event_is(d, EVENT_OPEN))
 		s->opened = true;
 	if (event_is(d, EVENT_QUIT))
@@ -77,7 +79,8 @@ void session_expire(struct pop3_session *s)
 	 * After a login that is late the session cannot go on: a second one might succeed, and what
 	 * the first still does would then seem to be done for it.
 	 */
-	if (event_is(s->pending, EVENT_AUTHENTICATE) || event_is(s->pending, EVENT_OPEN))
+	if (event_is(s->pending, EVENT_AUTHENTICATE) || event_is(s->pending, EVENT_SASL) ||
+	    event_is(s->pending, EVENT_OPEN))
 		session_close(s, POP3_REASON_TIMEOUT);
 	context_emit_error(s->context, s, "a deferred event was not answered in time");
 	s->pending = NULL;

@@ -81,10 +81,10 @@ static void open_maildrop(struct pop3_session *s)
 	session_ask(s, EVENT_OPEN, &event.event, on_opened);
 }
 
-static void on_authenticated(struct pop3_session *s, struct answer *answer)
+void session_conclude_login(struct pop3_session *s, struct answer *answer, const char *problem)
 {
 	if (!answer->given) {
-		context_emit_error(s->context, s, "no listener answers authenticate");
+		context_emit_error(s->context, s, problem);
 		fail_login(s, "authenticate", POP3_PERMANENT,
 			   session_text(s, TEXT_AUTHENTICATION_NOT_AVAILABLE));
 	} else if (answer->result != POP3_OK) {
@@ -92,6 +92,11 @@ static void on_authenticated(struct pop3_session *s, struct answer *answer)
 	} else if (answer->text[0] == '\0' || keep_user(s, answer->text)) {
 		open_maildrop(s);
 	}
+}
+
+static void on_authenticated(struct pop3_session *s, struct answer *answer)
+{
+	session_conclude_login(s, answer, "no listener answers authenticate");
 }
 
 static void ask_for(struct pop3_session *s, const struct credentials *credentials)

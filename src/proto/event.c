@@ -44,6 +44,7 @@ CALLER(quit)
 CALLER(closed)
 CALLER(error)
 CALLER(listening)
+CALLER(sasl)
 
 /* Is `verb` one of the words of `verbs`? */
 static bool lists_verb(const char *verbs, const char *verb)
@@ -103,6 +104,8 @@ static size_t extra_size(const struct event_row *row, const struct pop3_event *e
 	size_t extra = sizeof *event->info;
 	for (const size_t *offset = row->strings; *offset != NO_STRING; offset++)
 		extra += string_size(event, *offset);
+	if (row == &rows[EVENT_SASL])
+		extra += ((const struct pop3_sasl *)event)->length;
 	if (row == &rows[EVENT_QUIT])
 		extra += ((const struct pop3_quit *)event)->count * sizeof(uint32_t);
 	return extra;
@@ -117,6 +120,14 @@ static void cut_ties(const struct event_row *row, void *event)
 	} else if (row == &rows[EVENT_COMMAND]) {
 		((struct pop3_command *)event)->session = NULL;
 	}
+}
+
+static void move_octets(struct pop3_sasl *event, char *room)
+{
+	if (event->octets == NULL)
+		return;
+	memcpy(room, event->octets, event->length);
+	event->octets = room;
 }
 
 static void *copy_event(const struct event_row *row, const void *original,
@@ -146,6 +157,8 @@ static void *copy_event(const struct event_row *row, const void *original,
 	for (const size_t *offset = row->strings; *offset != NO_STRING; offset++)
 		move_string(event, *offset, &room);
 	cut_ties(row, event);
+	if (row == &rows[EVENT_SASL])
+		move_octets((struct pop3_sasl *)(void *)copy->event, room);
 	event->request = request;
 	return event;
 }
@@ -178,6 +191,7 @@ COPIER(uidl, EVENT_UIDL)
 COPIER(retrieve, EVENT_RETRIEVE)
 COPIER(quit, EVENT_QUIT)
 COPIER(command, EVENT_COMMAND)
+COPIER(sasl, EVENT_SASL)
 
 /* ---- The table ---- */
 
@@ -211,6 +225,7 @@ static const struct event_row rows[EVENT_KINDS] = {
 	[EVENT_LISTENING] = NOTIFICATION(listening),
 	[EVENT_COMMAND] =
 		REQUEST(command, STRING(command, verb), STRING(command, arguments), NO_STRING),
+	[EVENT_SASL] = REQUEST(sasl, STRING(sasl, mechanism), NO_STRING),
 };
 
 const struct request_type *event_request_type(enum event_kind kind)

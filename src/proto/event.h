@@ -25,6 +25,7 @@ enum event_kind {
 	EVENT_ERROR,
 	EVENT_LISTENING,
 	EVENT_COMMAND,
+	EVENT_SASL,
 	EVENT_KINDS,
 };
 
@@ -37,7 +38,7 @@ struct answer {
 	bool single;                  /* list and uidl: one value, in `size` or `text` */
 	uint64_t size;
 	struct list_block block; /* list and uidl: all values */
-	struct source source;    /* retrieve; the lines of command */
+	struct source source;    /* retrieve; the lines of command; a challenge of sasl */
 	size_t remaining;        /* quit */
 };
 

@@ -7,8 +7,6 @@
 /* AUTH and the responses of a SASL exchange, CRLF included: what RFC 4954 section 4 takes for
  * enough for every mechanism; RFC 5034 section 4 leaves it to the mechanisms. */
 #define LINE_LONG_MAX 12288
-/* A challenge, before its base64: that fits into what OUTPUT_HIGH leaves free. */
-#define CHALLENGE_OCTETS_MAX 3000
 /* RFC 1939 section 3 and RFC 2449 section 4: a single-line response, CRLF included. */
 #define RESPONSE_MAX 512
 /*

@@ -137,10 +137,13 @@ void reply_numbers(struct pop3_session *s, enum text text, uint64_t first, uint6
 	reply(s, "+OK %.*s", (int)length, line);
 }
 
-/* Its octets are not for the log: a password's salt may be among them. */
+/*
+ * Its octets are not for the log: a password's salt may be among them. With its base64 the longest
+ * fits into what OUTPUT_HIGH leaves free.
+ */
 void reply_challenge(struct pop3_session *s, const char *octets, size_t length)
 {
-	char line[2 + BASE64_SIZE(CHALLENGE_OCTETS_MAX) + 2] = "+ ";
+	char line[2 + BASE64_SIZE(POP3_SASL_CHALLENGE_MAX) + 2] = "+ ";
 	if (s->settings->options.debug)
 		LOG(&s->settings->log, POP3_LOG_DEBUG, "sent", LOG_NUMBER("session", s->id),
 		    LOG_TEXT("line", "+ (hidden)"));

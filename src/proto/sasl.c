@@ -17,10 +17,19 @@ static void exchange_free(struct exchange *x)
 	free(x);
 }
 
+void sasl_abort(struct pop3_session *s)
+{
+	struct pop3_sasl event = {.event = session_event(s), .mechanism = "", .abort = true};
+	session_notify(s, EVENT_SASL, &event.event);
+}
+
 void sasl_fini(struct pop3_session *s)
 {
-	exchange_free(s->exchange);
+	struct exchange *x = s->exchange;
 	s->exchange = NULL;
+	if (x != NULL && x->is_open)
+		sasl_abort(s);
+	exchange_free(x);
 }
 
 /* ---- The ends of a step ---- */
@@ -55,9 +64,36 @@ void sasl_authenticate(struct pop3_session *s, const char *user, const char *pas
 
 /* ---- Responses ---- */
 
+/* A listener's challenge, or the end. */
+static void on_sasl(struct pop3_session *s, struct answer *answer)
+{
+	if (answer->source.kind == SOURCE_NONE) {
+		sasl_fini(s);
+		session_conclude_login(s, answer, "no listener answers sasl");
+		return;
+	}
+	s->exchange->is_open = true;
+	sasl_challenge(s, answer->source.octets, (size_t)answer->source.left);
+}
+
+static void ask_listeners(struct pop3_session *s, const struct response *response)
+{
+	struct exchange *x = s->exchange;
+	struct pop3_sasl event = {.event = session_event(s),
+				  .mechanism = x->name,
+				  .step = x->step,
+				  .octets = response->octets,
+				  .length = response->length};
+	x->is_open = false;
+	session_ask(s, EVENT_SASL, &event.event, on_sasl);
+}
+
 static void step(struct pop3_session *s, struct response *response)
 {
-	s->exchange->mechanism->step(s, s->exchange, response);
+	if (s->exchange->mechanism == NULL)
+		ask_listeners(s, response);
+	else
+		s->exchange->mechanism->step(s, s->exchange, response);
 }
 
 /* In place: what is decoded is never longer than what it is decoded from. */
@@ -143,6 +179,8 @@ static void begin(struct pop3_session *s, const char *name, char *initial)
 		session_terminate(s, POP3_REASON_ERROR);
 		return;
 	}
+	secret_free(s->user);
+	s->user = NULL;
 	s->exchange = x;
 	memcpy(x->name, name, strlen(name) + 1);
 	x->mechanism = mechanism_find(name);

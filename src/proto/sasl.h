@@ -28,6 +28,7 @@ struct exchange {
 	char name[MECHANISM_NAME_MAX + 1];
 	const struct mechanism *mechanism;   /* NULL: it is a listener's */
 	uint32_t step;                       /* responses before this one */
+	bool is_open;                        /* a listener's last answer was a challenge */
 	char *user;                          /* LOGIN: what came first; else NULL */
 	char challenge[POP3_CHALLENGE_SIZE]; /* CRAM-MD5 */
 };
@@ -53,6 +54,8 @@ void mechanism_add_available(struct pop3_session *, struct pop3_capabilities *);
 
 /* A line of the client, while there is an exchange; it is overwritten. */
 void sasl_respond(struct pop3_session *, char *text);
+/* Tell the listeners that an exchange of theirs does not go on. */
+void sasl_abort(struct pop3_session *);
 /* Forget the exchange, if there is one. */
 void sasl_fini(struct pop3_session *);
 

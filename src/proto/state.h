@@ -139,6 +139,9 @@ struct credentials {
 
 /* Ask whether they are right; then limit, open, TRANSACTION, or a failed login. */
 void session_authenticate(struct pop3_session *, const struct credentials *);
+/* The answer of a login has come; one of ok names the user, or it is s->user. `problem`: what is
+ * wrong if there is none. */
+void session_conclude_login(struct pop3_session *, struct answer *, const char *problem);
 
 /* `remaining` marked messages are not gone after QUIT. Returns how many that are at most. */
 size_t session_count_deleted(struct pop3_session *, size_t remaining);
@@ -190,7 +193,7 @@ void reply_ok(struct pop3_session *, enum text);
 void reply_error(struct pop3_session *, enum text);
 /* "+OK" and a text whose one or two '#' stand for these. */
 void reply_numbers(struct pop3_session *, enum text, uint64_t first, uint64_t second);
-/* "+ ", then the octets in base64 (RFC 5034 section 4); at most CHALLENGE_OCTETS_MAX. */
+/* "+ ", then the octets in base64 (RFC 5034 section 4); at most POP3_SASL_CHALLENGE_MAX. */
 void reply_challenge(struct pop3_session *, const char *octets, size_t length);
 /* reply_error() to what is no command; too many of them end the session. */
 void reply_bad_command(struct pop3_session *, enum text);

@@ -240,7 +240,175 @@ static void a_list_of_mechanisms_is_bounded(void)
 	CU_ASSERT_EQUAL(strlen(e.lines[0]), 4 + 21 * (added - 1));
 }
 
+/* ---- Mechanisms of listeners ---- */
+
+/* What the listener of X-ECHO does: it challenges with what it got; "end" ends it. */
+struct echo {
+	bool hold;
+	struct pop3_sasl *held;
+	size_t aborts;
+	uint32_t step;
+	enum pop3_result result;
+};
+
+static struct echo echo;
+
+static void answer_echo(struct pop3_sasl *e)
+{
+	int result;
+	if (e->octets == NULL)
+		result = pop3_answer_challenge(e, "", 0);
+	else if (e->length == 3 && memcmp(e->octets, "end", 3) == 0)
+		result = pop3_answer_sasl(e, echo.result, "alice");
+	else
+		result = pop3_answer_challenge(e, e->octets, e->length);
+	CU_ASSERT_EQUAL(result, 0);
+}
+
+static void hear_sasl(struct pop3_sasl *e, void *data)
+{
+	(void)data;
+	if (e->abort) {
+		echo.aborts++;
+		return;
+	}
+	CU_ASSERT_STRING_EQUAL(e->mechanism, "X-ECHO");
+	CU_ASSERT_EQUAL(e->step, echo.step++);
+	if (echo.hold)
+		echo.held = pop3_defer(&e->event);
+	else
+		answer_echo(e);
+}
+
+static void offer_echo(struct pop3_capabilities *e, void *data)
+{
+	(void)data;
+	pop3_mechanism_add(e, "X-ECHO");
+}
+
+static void connect_echo(struct peer *p)
+{
+	peer_init(p);
+	echo = (struct echo){.hold = false};
+	p->options.timeouts.answer = 5000;
+	p->handlers.capabilities = offer_echo;
+	p->handlers.sasl = hear_sasl;
+	peer_connect(p);
+	text_clear(&p->received);
+}
+
+static void finish_echo(struct peer *p, size_t aborts)
+{
+	text_clear(&p->trace);
+	peer_fini(p);
+	CU_ASSERT_EQUAL(echo.aborts, aborts);
+}
+
+static void a_listener_leads_an_exchange_to_its_end(void)
+{
+	struct peer p;
+	connect_echo(&p);
+	peer_send(&p, "AUTH X-ECHO\nYQBi\n\nZW5k\nSTAT");
+	CU_ASSERT(peer_got(&p, "+ \n+ YQBi\n+ \n+OK maildrop ready\n+OK 3 77"));
+	CU_ASSERT(peer_heard(&p, "open alice\nlist 0"));
+	finish_echo(&p, 0);
+}
+
+static void a_deferred_step_has_its_octets(void)
+{
+	struct peer p;
+	connect_echo(&p);
+	echo.hold = true;
+	peer_send(&p, "AUTH X-ECHO YQBi\nZW5k");
+	CU_ASSERT(peer_got(&p, ""));
+	CU_ASSERT_EQUAL(echo.held->length, 3);
+	CU_ASSERT_EQUAL(memcmp(echo.held->octets, "a\0b", 3), 0);
+	echo.hold = false;
+	answer_echo(echo.held);
+	peer_run(&p);
+	CU_ASSERT(peer_got(&p, "+ YQBi\n+OK maildrop ready"));
+	finish_echo(&p, 0);
+}
+
+static void a_failure_of_a_listener_is_a_failed_login(void)
+{
+	struct peer p;
+	connect_echo(&p);
+	echo.result = POP3_DENIED;
+	peer_send(&p, "AUTH X-ECHO ZW5k");
+	CU_ASSERT(peer_got(&p, "-ERR [AUTH] alice"));
+	CU_ASSERT_EQUAL(p.session->failed_logins, 1);
+	finish_echo(&p, 0);
+}
+
+static void an_exchange_that_does_not_go_on_is_aborted_once(void)
+{
+	static const char *const ends[] = {"*", "!", "\x01"};
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		struct peer p;
+		connect_echo(&p);
+		peer_send(&p, "AUTH X-ECHO YQ==");
+		peer_send(&p, ends[i]);
+		CU_ASSERT_EQUAL(echo.aborts, 1);
+		text_clear(&p.received);
+		finish_echo(&p, 1);
+	}
+	struct peer p;
+	connect_echo(&p);
+	peer_send(&p, "AUTH X-ECHO YQ==");
+	text_clear(&p.received);
+	finish_echo(&p, 1);
+	test_count(4);
+}
+
+static void a_challenge_that_comes_too_late_is_aborted(void)
+{
+	struct peer p;
+	connect_echo(&p);
+	echo.hold = true;
+	peer_send(&p, "AUTH X-ECHO YQ==");
+	peer_wait(&p, 5000);
+	CU_ASSERT(peer_got(&p, "-ERR [SYS/TEMP] try again later"));
+	CU_ASSERT(peer_failed(&p, "a deferred event was not answered in time"));
+	CU_ASSERT_EQUAL(echo.aborts, 0);
+	answer_echo(echo.held);
+	peer_run(&p);
+	finish_echo(&p, 1);
+}
+
+static void a_mechanism_that_nobody_answers_is_an_error(void)
+{
+	struct peer p;
+	connect_echo(&p);
+	p.handlers.sasl = NULL;
+	peer_send(&p, "AUTH X-ECHO YQ==");
+	CU_ASSERT(peer_got(&p, "-ERR [SYS/PERM] authentication is not available"));
+	CU_ASSERT(peer_failed(&p, "no listener answers sasl"));
+	finish_echo(&p, 0);
+}
+
+static void an_answer_without_a_user_lets_nobody_in(void)
+{
+	struct peer p;
+	connect_echo(&p);
+	echo.hold = true;
+	peer_send(&p, "AUTH X-ECHO YQ==");
+	char octets[POP3_SASL_CHALLENGE_MAX + 1] = "";
+	CU_ASSERT_EQUAL(pop3_answer_challenge(echo.held, octets, sizeof octets), -EMSGSIZE);
+	CU_ASSERT_EQUAL(pop3_answer_sasl(echo.held, POP3_OK, NULL), 0);
+	peer_run(&p);
+	CU_ASSERT(peer_got(&p, "-ERR [SYS/PERM] maildrop is not available"));
+	finish_echo(&p, 0);
+}
+
 static const struct test tests[] = {
+	TEST(a_listener_leads_an_exchange_to_its_end),
+	TEST(a_deferred_step_has_its_octets),
+	TEST(a_failure_of_a_listener_is_a_failed_login),
+	TEST(an_exchange_that_does_not_go_on_is_aborted_once),
+	TEST(a_challenge_that_comes_too_late_is_aborted),
+	TEST(a_mechanism_that_nobody_answers_is_an_error),
+	TEST(an_answer_without_a_user_lets_nobody_in),
 	TEST(messages_reach_authenticate_with_their_method),
 	TEST(identity_asked_for_is_in_the_event),
 	TEST(cram_md5_matches_the_vector_of_its_rfc),
