@@ -49,7 +49,7 @@ MAILDIR_SONAME := libpop3maildir.so.$(SOVERSION)
 MAILDIR_SHARED := $(BUILD)/libpop3maildir.so.$(VERSION)
 PROGRAM := $(BUILD)/pop3-emitter
 UNIT    := $(BUILD)/unit-tests
-APP_LIBS := -lcrypt -linih
+APP_LIBS := -lcrypt -linih -lgsasl
 
 .PHONY: all lib clean help
 all: lib $(PROGRAM)

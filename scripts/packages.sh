@@ -1,9 +1,9 @@
 # Sourced by scripts/run and scripts/test: what Debian 12 must have installed, and installing it.
 
 BUILD_PACKAGES="gcc make libc6-dev pkg-config libgnutls28-dev libcrypt-dev libinih-dev
-	libxxhash-dev"
+	libxxhash-dev libgsasl-dev"
 TEST_PACKAGES="g++ git clang clang-format libclang-rt-14-dev libcunit1-dev valgrind mandoc python3
-	curl fetchmail mpop getmail6 msmtp swaks openssl gnutls-bin perl dovecot-pop3d procps strace
+	curl fetchmail mpop getmail6 msmtp swaks openssl gnutls-bin gsasl perl dovecot-pop3d procps strace
 	util-linux
 	e2fsprogs mount"
 # For the tests too, but they conflict with Dovecot's, with each other, or with the MTA that this

@@ -158,7 +158,7 @@ struct pop3_sasl {
 	struct pop3_event event;
 	const char *mechanism;
 	uint32_t step;      /* 0 with AUTH, then one more each */
-	const char *octets; /* from the client; NULL: it has sent no initial response */
+	const char *octets; /* from the client, a NUL behind; NULL: no initial response */
 	size_t length;
 	bool abort; /* nothing follows: forget the exchange */
 };

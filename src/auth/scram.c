@@ -50,11 +50,18 @@ bool scram_parse(const char *text, struct scram_secret *secret)
 	       key_parse(text, strlen(text), secret->server_key);
 }
 
+struct hash {
+	gnutls_mac_algorithm_t mac;
+	gnutls_digest_algorithm_t digest;
+	size_t size;
+};
+
 /*
  * RFC 5802 section 3: SaltedPassword = Hi(password, salt, i); StoredKey = H(HMAC(SaltedPassword,
  * "Client Key")); ServerKey = HMAC(SaltedPassword, "Server Key").
  */
-int scram_derive(const void *password, size_t length, struct scram_secret *secret)
+static int derive(const struct hash *hash, const void *password, size_t length,
+		  struct scram_secret *secret)
 {
 	static const char client[] = "Client Key";
 	static const char server[] = "Server Key";
@@ -64,16 +71,28 @@ int scram_derive(const void *password, size_t length, struct scram_secret *secre
 	gnutls_datum_t salt = {secret->salt, (unsigned int)secret->salt_length};
 	memcpy(&phrase.data, &password, sizeof phrase.data); /* the datum lacks a const */
 
-	int failed = gnutls_pbkdf2(GNUTLS_MAC_SHA256, &phrase, &salt, secret->iterations, salted,
-				   sizeof salted) < 0 ||
-		     gnutls_hmac_fast(GNUTLS_MAC_SHA256, salted, sizeof salted, client,
-				      sizeof client - 1, key) < 0 ||
-		     gnutls_hash_fast(GNUTLS_DIG_SHA256, key, sizeof key, secret->stored_key) < 0 ||
-		     gnutls_hmac_fast(GNUTLS_MAC_SHA256, salted, sizeof salted, server,
-				      sizeof server - 1, secret->server_key) < 0;
+	int failed = gnutls_pbkdf2(hash->mac, &phrase, &salt, secret->iterations, salted,
+				   hash->size) < 0 ||
+		     gnutls_hmac_fast(hash->mac, salted, hash->size, client, sizeof client - 1,
+				      key) < 0 ||
+		     gnutls_hash_fast(hash->digest, key, hash->size, secret->stored_key) < 0 ||
+		     gnutls_hmac_fast(hash->mac, salted, hash->size, server, sizeof server - 1,
+				      secret->server_key) < 0;
 	secret_wipe(salted, sizeof salted);
 	secret_wipe(key, sizeof key);
 	return failed ? -ENOMEM : 0;
+}
+
+int scram_derive(const void *password, size_t length, struct scram_secret *secret)
+{
+	static const struct hash sha256 = {GNUTLS_MAC_SHA256, GNUTLS_DIG_SHA256, SCRAM_KEY_SIZE};
+	return derive(&sha256, password, length, secret);
+}
+
+int scram_derive_sha1(const void *password, size_t length, struct scram_secret *secret)
+{
+	static const struct hash sha1 = {GNUTLS_MAC_SHA1, GNUTLS_DIG_SHA1, SCRAM_SHA1_KEY_SIZE};
+	return derive(&sha1, password, length, secret);
 }
 
 int scram_format(const struct scram_secret *secret, char *text, size_t size)

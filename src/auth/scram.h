@@ -10,9 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SCRAM_KEY_SIZE  32
-#define SCRAM_SALT_MAX  64
-#define SCRAM_SALT_SIZE 16 /* of new secrets */
+#define SCRAM_KEY_SIZE      32
+#define SCRAM_SHA1_KEY_SIZE 20
+#define SCRAM_SALT_MAX      64
+#define SCRAM_SALT_SIZE     16 /* of new secrets */
 
 struct scram_secret {
 	uint32_t iterations;
@@ -30,6 +31,8 @@ bool scram_parse(const char *text, struct scram_secret *secret);
  * -ENOMEM: the digest library failed.
  */
 int scram_derive(const void *password, size_t length, struct scram_secret *secret);
+/* The same for SCRAM-SHA-1: SCRAM_SHA1_KEY_SIZE octets of each key. */
+int scram_derive_sha1(const void *password, size_t length, struct scram_secret *secret);
 /* Write the stored form and a NUL; -ENOSPC if `size` is too small. */
 int scram_format(const struct scram_secret *, char *text, size_t size);
 

@@ -14,8 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "backend/delay.h"
-#include "backend/judge.h"
+#include "backend/auth_private.h"
 #include "base/clock.h"
 
 /* More logins than this are not kept waiting for their "no"; they are told to try again later. */
@@ -23,19 +22,6 @@
 /* Milliseconds between two lines about logins that found the queue full. */
 #define OVERLOAD_PAUSE 10000
 #define MILLISECONDS   1000u
-
-struct auth_backend {
-	struct pop3_listener listener;
-	struct workers *workers;
-	struct grants *grants;
-	struct log_sink log;
-	struct users_file *file;
-	struct delay *delay;
-	struct throttle *throttle;
-	pthread_mutex_t mutex;   /* guards the two below */
-	uint64_t overloads;      /* logins turned away since the last line about it */
-	uint64_t overload_again; /* when the next line may be written */
-};
 
 /* A deferred login, on its way through the workers or waiting for its "no". */
 struct login {
@@ -52,16 +38,23 @@ struct login {
 
 /* ---- Answering ---- */
 
-static void log_verdict(struct auth_backend *backend, const struct pop3_authenticate *event,
-			const struct verdict *verdict)
+void auth_log_verdict(struct auth_backend *backend, const struct pop3_event *event,
+		      const char *user, const char *method, const struct verdict *verdict)
 {
 	if (verdict->reason == NULL)
 		return;
-	const struct pop3_info *info = event->event.info;
+	const struct pop3_info *info = event->info;
 	enum pop3_level level = verdict->result == POP3_DENIED ? POP3_LOG_INFO : POP3_LOG_WARNING;
-	LOG(&backend->log, level, "login_refused", LOG_NUMBER("session", event->event.id),
-	    LOG_TEXT("user", event->user), LOG_TEXT("peer", info == NULL ? NULL : info->peer),
-	    LOG_TEXT("method", event->method), LOG_TEXT("reason", verdict->reason));
+	LOG(&backend->log, level, "login_refused", LOG_NUMBER("session", event->id),
+	    LOG_TEXT("user", user == NULL ? "" : user),
+	    LOG_TEXT("peer", info == NULL ? NULL : info->peer), LOG_TEXT("method", method),
+	    LOG_TEXT("reason", verdict->reason));
+}
+
+static void log_verdict(struct auth_backend *backend, const struct pop3_authenticate *event,
+			const struct verdict *verdict)
+{
+	auth_log_verdict(backend, &event->event, event->user, event->method, verdict);
 }
 
 /* Answer; the event is over, and so is a deferred copy. */
@@ -81,18 +74,12 @@ static void answer_temporary(struct pop3_authenticate *event)
 	pop3_answer_auth(event, POP3_TEMPORARY, NULL);
 }
 
-/* What a client is told who has failed too often: it says nothing of this attempt. */
-#define THROTTLED_TEXT "too many failed logins, try again later"
-
-/* When an answer is due; 0 = now. */
-static uint64_t due(struct auth_backend *backend, const struct users *users,
-		    const struct pop3_authenticate *event, const struct verdict *verdict,
-		    uint64_t arrived)
+uint64_t auth_due(struct auth_backend *backend, const struct users *users,
+		  const struct pop3_info *info, const struct verdict *verdict, uint64_t arrived)
 {
 	if (verdict->result != POP3_DENIED && !verdict->throttled)
 		return 0;
-	uint32_t delay = throttle_delay(backend->throttle, &users->settings.rules,
-					event->event.info, arrived);
+	uint32_t delay = throttle_delay(backend->throttle, &users->settings.rules, info, arrived);
 	return delay == 0 ? 0 : arrived + delay;
 }
 
@@ -162,7 +149,7 @@ static void run(struct work *work)
 	clear(backend, users, event, &verdict, now);
 	log_verdict(backend, event, &verdict);
 
-	uint64_t when = due(backend, users, event, &verdict, login->arrived);
+	uint64_t when = auth_due(backend, users, event->event.info, &verdict, login->arrived);
 	if (when > clock_now()) {
 		delay_no(login, &verdict, when);
 	} else {
@@ -190,8 +177,7 @@ static void drop(struct work *work)
 	free(login);
 }
 
-/* The crypt queue is full: said once in a while, with how often. */
-static void log_overload(struct auth_backend *backend, uint64_t now)
+void auth_log_overload(struct auth_backend *backend, uint64_t now)
 {
 	pthread_mutex_lock(&backend->mutex);
 	uint64_t count = ++backend->overloads;
@@ -218,7 +204,7 @@ static void leave_to_worker(struct auth_backend *backend, struct pop3_authentica
 				    .drop = drop,
 				    .party = throttle_party(backend->throttle, event->event.info)};
 	if (workers_submit(backend->workers, &login->work) != 0) {
-		log_overload(backend, arrived);
+		auth_log_overload(backend, arrived);
 		forgive(login);
 		turn_away(login);
 	}
@@ -229,7 +215,7 @@ static void conclude(struct auth_backend *backend, const struct users *users,
 		     uint64_t arrived)
 {
 	log_verdict(backend, event, verdict);
-	uint64_t when = due(backend, users, event, verdict, arrived);
+	uint64_t when = auth_due(backend, users, event->event.info, verdict, arrived);
 	if (when == 0) {
 		answer(backend, event, verdict);
 		return;
@@ -278,6 +264,7 @@ static void capabilities(struct pop3_capabilities *event, void *data)
 	char line[64];
 	struct users *users = users_hold(backend->file);
 	uint32_t delay = users->settings.rules.login_delay;
+	sasl_login_offer(event, users);
 	users_release(backend->file, users);
 	if (delay == 0)
 		return;
@@ -301,6 +288,7 @@ static const struct pop3_handlers handlers = {
 	.capabilities = capabilities,
 	.authenticate = authenticate,
 	.closed = closed,
+	.sasl = sasl_login_step,
 };
 
 /* ---- Its life ---- */
@@ -320,7 +308,11 @@ int auth_backend_new(const struct auth_settings *settings, struct workers *worke
 	backend->log = *log;
 	backend->delay = delay_new(DELAYED_MAX);
 	backend->throttle = throttle_new();
-	int result = backend->delay == NULL || backend->throttle == NULL ? -ENOMEM : 0;
+	backend->scram = scram_service_new();
+	backend->exchanges = exchanges_new();
+	bool whole = backend->delay != NULL && backend->throttle != NULL &&
+		     backend->scram != NULL && backend->exchanges != NULL;
+	int result = whole ? 0 : -ENOMEM;
 	if (result == 0)
 		result = users_file_new(settings, log, error, &backend->file);
 	if (result != 0) {
@@ -338,6 +330,8 @@ void auth_backend_free(struct auth_backend *backend)
 	delay_free(backend->delay);
 	users_file_free(backend->file);
 	throttle_free(backend->throttle);
+	exchanges_free(backend->exchanges);
+	scram_service_free(backend->scram);
 	pthread_mutex_destroy(&backend->mutex);
 	free(backend);
 }

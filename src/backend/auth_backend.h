@@ -1,7 +1,9 @@
 /*
- * A listener that answers `authenticate` from a passwd file: PASS with any scheme, APOP with
- * {PLAIN} secrets. {PLAIN} is compared in the handler, hashes are checked by workers. Before it
- * answers ok it puts the session's grant, so that a store can answer `open`.
+ * A listener that answers `authenticate` from a passwd file: PASS, PLAIN and LOGIN with any scheme,
+ * APOP and CRAM-MD5 with {PLAIN} secrets; and `sasl`: SCRAM with {PLAIN} and {SCRAM-SHA-256}
+ * secrets, and EXTERNAL by the client's certificate. It offers SCRAM where it suits every user.
+ * {PLAIN} is compared in the handler, hashes are checked by workers. Before it answers ok it puts
+ * the session's grant, so that a store can answer `open`.
  *
  * Unknown user, wrong password and disabled entry cost the same, get the same answer, and get it at
  * the same time when there is a failure delay. What is wrong with the entry of somebody who knows

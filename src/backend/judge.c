@@ -78,9 +78,8 @@ static bool acts_for_another(const struct pop3_authenticate *event)
 	       strcmp(event->authzid, event->user) != 0;
 }
 
-/* The password was right: put the grant, unless something is wrong with the entry. */
-static struct verdict admit(const struct court *court, const struct passwd_entry *entry,
-			    uint64_t session, uint64_t now)
+struct verdict judge_admit(const struct court *court, const struct passwd_entry *entry,
+			   uint64_t session, uint64_t now)
 {
 	const struct auth_settings *settings = &court->users->settings;
 	struct maildrop_path path;
@@ -115,5 +114,5 @@ struct verdict judge(const struct court *court, const struct passwd_entry *entry
 	if (acts_for_another(event))
 		return (struct verdict){.result = POP3_DENIED,
 					.reason = "wants to act for another user"};
-	return admit(court, entry, event->event.id, now);
+	return judge_admit(court, entry, event->event.id, now);
 }

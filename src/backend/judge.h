@@ -38,4 +38,8 @@ bool judge_is_quick(const struct court *, const struct passwd_entry *,
 struct verdict judge(const struct court *, const struct passwd_entry *entry,
 		     const struct pop3_authenticate *, uint64_t now);
 
+/* The rest of it for a usable entry once who it is has been shown: whatever is wrong with it. */
+struct verdict judge_admit(const struct court *, const struct passwd_entry *, uint64_t session,
+			   uint64_t now);
+
 #endif

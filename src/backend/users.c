@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/scram_server.h"
+
 struct users_file {
 	pthread_mutex_t mutex;
 	pthread_mutex_t reading;
@@ -26,6 +28,21 @@ static void users_free(struct users *users)
 	free(users);
 }
 
+/* Does a mechanism of SCRAM suit every user who can log in? */
+static bool suits_all(const struct passwd *passwd, const char *mechanism)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < passwd_count(passwd); i++) {
+		const struct passwd_entry *entry = passwd_at(passwd, i);
+		if (entry->state != PASSWD_USABLE)
+			continue;
+		if (!scram_suits(mechanism, entry))
+			return false;
+		count++;
+	}
+	return count > 0;
+}
+
 /* A generation with one reference; the settings' texts stand behind it. Takes over `passwd`. */
 static struct users *users_new(const struct auth_settings *settings, struct passwd *passwd)
 {
@@ -40,6 +57,8 @@ static struct users *users_new(const struct auth_settings *settings, struct pass
 	char *texts = (char *)(users + 1);
 	users->references = 1;
 	users->passwd = passwd;
+	users->suits_scram_sha256 = suits_all(passwd, "SCRAM-SHA-256");
+	users->suits_scram_sha1 = suits_all(passwd, "SCRAM-SHA-1");
 	users->settings = *settings;
 	users->settings.passwd = memcpy(texts, settings->passwd, path_size);
 	if (root != NULL)

@@ -13,6 +13,7 @@ struct users {
 	unsigned references; /* private */
 	struct passwd *passwd;
 	struct auth_settings settings;
+	bool suits_scram_sha256, suits_scram_sha1; /* there are users, and it suits each */
 };
 
 struct users_file;

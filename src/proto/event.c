@@ -105,7 +105,7 @@ static size_t extra_size(const struct event_row *row, const struct pop3_event *e
 	for (const size_t *offset = row->strings; *offset != NO_STRING; offset++)
 		extra += string_size(event, *offset);
 	if (row == &rows[EVENT_SASL])
-		extra += ((const struct pop3_sasl *)event)->length;
+		extra += ((const struct pop3_sasl *)event)->length + 1;
 	if (row == &rows[EVENT_QUIT])
 		extra += ((const struct pop3_quit *)event)->count * sizeof(uint32_t);
 	return extra;
@@ -127,6 +127,7 @@ static void move_octets(struct pop3_sasl *event, char *room)
 	if (event->octets == NULL)
 		return;
 	memcpy(room, event->octets, event->length);
+	room[event->length] = '\0';
 	event->octets = room;
 }
 

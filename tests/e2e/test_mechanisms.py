@@ -26,9 +26,10 @@ class Mpop(clients.Mpop):
                              mode)
 
 
-# (client, mechanism): fetchmail, getmail and poplib have none of those that are not in the table.
+# (client, mechanism). curl has SCRAM only where it is built with libgsasl.
 CELLS = [(Curl, "PLAIN"), (Curl, "LOGIN"), (Curl, "CRAM-MD5"),
-         (Mpop, "PLAIN"), (Mpop, "LOGIN"), (Mpop, "CRAM-MD5")]
+         (Mpop, "PLAIN"), (Mpop, "LOGIN"), (Mpop, "CRAM-MD5"),
+         (Mpop, "SCRAM-SHA-1"), (Mpop, "SCRAM-SHA-256")]
 
 
 class Mechanisms(TestCase):

@@ -12,8 +12,8 @@ LINE_MAX = 255  # RFC 2449 section 4: octets of a command, line end included
 AUTH_MAX = 12288  # of AUTH and of the responses to it
 
 GREETING = b"+OK POP3 server ready"
-CAPABILITIES = (b"TOP", b"UIDL", b"USER", b"LANG", b"UTF8", b"SASL PLAIN LOGIN", b"RESP-CODES",
-                b"AUTH-RESP-CODE", b"PIPELINING", b"EXPIRE NEVER", b"IMPLEMENTATION pop3-emitter")
+CAPABILITIES = (b"TOP", b"UIDL", b"USER", b"LANG", b"UTF8", b"SASL PLAIN LOGIN SCRAM-SHA-256 SCRAM-SHA-1",
+                b"RESP-CODES", b"AUTH-RESP-CODE", b"PIPELINING", b"EXPIRE NEVER", b"IMPLEMENTATION pop3-emitter")
 
 # LANG: tag, name, and the column of TEXTS (None: the English text itself).
 LANGUAGES = ((b"i-default", "Default (English)", None), (b"en", "English", None),
@@ -238,7 +238,7 @@ class Session:
         if len(words) > 2 or b"" in words:
             return ARGUMENTS
         if not words:
-            return b"+OK\r\nPLAIN\r\nLOGIN\r\n.\r\n"
+            return b"+OK\r\nPLAIN\r\nLOGIN\r\nSCRAM-SHA-256\r\nSCRAM-SHA-1\r\n.\r\n"
         mechanism = words[0].upper()
         if mechanism not in (b"PLAIN", b"LOGIN"):
             return NO_MECHANISM

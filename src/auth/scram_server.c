@@ -1,0 +1,323 @@
+/*
+ * See scram_server.h. libgsasl asks for what it needs by a callback: iterations and salt once it
+ * knows the user, keys once it has the proof, the binding as soon as one is spoken of.
+ */
+#include "auth/scram_server.h"
+
+#include <fcntl.h>
+#include <gnutls/crypto.h>
+#include <gsasl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "auth/limits.h"
+#include "auth/scram.h"
+#include "auth/verify.h"
+#include "base/base64.h"
+#include "base/secret.h"
+
+#define MACHINE_ID     "/etc/machine-id"
+#define MACHINE_ID_MAX 64
+#define BINDING_MAX    64
+#define DIGEST_SIZE    32 /* of SHA-256 */
+
+struct scram_service {
+	Gsasl *gsasl;
+	unsigned char key[DIGEST_SIZE]; /* of what unknown users are shown */
+};
+
+struct scram_server {
+	struct scram_service *service;
+	Gsasl_session *session;
+	bool is_sha1;
+	char binding[BASE64_SIZE(BINDING_MAX)]; /* "" = none */
+	/* For the callback, during a step. */
+	const struct passwd *passwd;
+	bool strip_domain;
+	/* Once the user has been looked up. */
+	struct scram_secret secret; /* its keys, once `has_keys` */
+	bool has_keys;
+	char *password; /* of which they are to be derived */
+};
+
+/* ---- Mechanisms ---- */
+
+static const char *const names[] = {"SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1",
+				    "SCRAM-SHA-1-PLUS"};
+
+bool scram_is_mechanism(const char *name)
+{
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (strcmp(names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_sha1(const char *name)
+{
+	return strncmp(name, "SCRAM-SHA-1", 11) == 0 && (name[11] == '\0' || name[11] == '-');
+}
+
+static bool secret_suits(bool sha1, const struct passwd_entry *entry)
+{
+	return entry->scheme == AUTH_SCHEME_PLAIN ||
+	       (entry->scheme == AUTH_SCHEME_SCRAM_SHA_256 && !sha1);
+}
+
+bool scram_suits(const char *name, const struct passwd_entry *entry)
+{
+	return secret_suits(is_sha1(name), entry);
+}
+
+/* ---- What a user is shown ---- */
+
+/* Octets that follow from the user's name, for somebody who knows the key alone. */
+static bool fake(const struct scram_service *service, const char *purpose, const char *user,
+		 unsigned char out[DIGEST_SIZE])
+{
+	unsigned char key[DIGEST_SIZE];
+	return gnutls_hmac_fast(GNUTLS_MAC_SHA256, service->key, sizeof service->key, purpose,
+				strlen(purpose), key) == 0 &&
+	       gnutls_hmac_fast(GNUTLS_MAC_SHA256, key, sizeof key, user, strlen(user), out) == 0;
+}
+
+static bool take_fake_salt(struct scram_server *server, const char *user)
+{
+	unsigned char octets[DIGEST_SIZE];
+	if (!fake(server->service, "salt", user, octets))
+		return false;
+	memcpy(server->secret.salt, octets, SCRAM_SALT_SIZE);
+	server->secret.salt_length = SCRAM_SALT_SIZE;
+	return true;
+}
+
+/* The keys are to be derived of this text, with the usual iterations. */
+static bool take_password(struct scram_server *server, const char *user, const char *password)
+{
+	server->secret.iterations = SCRAM_ITERATIONS;
+	server->password = strdup(password);
+	return server->password != NULL && take_fake_salt(server, user);
+}
+
+/* As most users are shown, but with keys that nobody has. */
+static bool take_nobody(struct scram_server *server, const char *user)
+{
+	const struct passwd_entry *decoy = passwd_decoy(server->passwd);
+	unsigned char octets[DIGEST_SIZE];
+	char password[BASE64_SIZE(DIGEST_SIZE)];
+	if (!fake(server->service, "key", user, octets))
+		return false;
+	if (decoy->scheme != AUTH_SCHEME_SCRAM_SHA_256 || server->is_sha1) {
+		base64_encode(octets, sizeof octets, password);
+		return take_password(server, user, password);
+	}
+	if (!scram_parse(decoy->secret, &server->secret))
+		return false;
+	memcpy(server->secret.stored_key, octets, SCRAM_KEY_SIZE);
+	memcpy(server->secret.server_key, octets, SCRAM_KEY_SIZE);
+	server->has_keys = true;
+	return take_fake_salt(server, user);
+}
+
+static bool look_up(struct scram_server *server)
+{
+	const char *user = scram_server_user(server);
+	const struct passwd_entry *entry =
+		passwd_lookup(server->passwd, user, server->strip_domain);
+	if (entry == NULL || entry->state != PASSWD_USABLE || !secret_suits(server->is_sha1, entry))
+		return take_nobody(server, user);
+	if (entry->scheme == AUTH_SCHEME_PLAIN)
+		return take_password(server, entry->user, entry->secret);
+	server->has_keys = scram_parse(entry->secret, &server->secret);
+	return server->has_keys;
+}
+
+/* ---- What libgsasl asks for ---- */
+
+static int give_octets(Gsasl_session *session, Gsasl_property property, const unsigned char *octets,
+		       size_t length)
+{
+	char text[BASE64_SIZE(SCRAM_SALT_MAX)];
+	base64_encode(octets, length, text);
+	int result = gsasl_property_set(session, property, text);
+	secret_wipe(text, sizeof text);
+	return result;
+}
+
+static int give_iterations(struct scram_server *server, Gsasl_session *session)
+{
+	char text[16];
+	if (!look_up(server))
+		return GSASL_MALLOC_ERROR;
+	snprintf(text, sizeof text, "%u", (unsigned)server->secret.iterations);
+	return gsasl_property_set(session, GSASL_SCRAM_ITER, text);
+}
+
+static int give_key(struct scram_server *server, Gsasl_session *session, Gsasl_property property)
+{
+	struct scram_secret *secret = &server->secret;
+	size_t size = server->is_sha1 ? SCRAM_SHA1_KEY_SIZE : SCRAM_KEY_SIZE;
+	if (!server->has_keys) {
+		size_t length = strlen(server->password);
+		int error = server->is_sha1 ? scram_derive_sha1(server->password, length, secret)
+					    : scram_derive(server->password, length, secret);
+		if (error < 0)
+			return GSASL_CRYPTO_ERROR;
+		server->has_keys = true;
+	}
+	return give_octets(
+		session, property,
+		property == GSASL_SCRAM_STOREDKEY ? secret->stored_key : secret->server_key, size);
+}
+
+static int on_property(Gsasl *gsasl, Gsasl_session *session, Gsasl_property property)
+{
+	struct scram_server *server = gsasl_session_hook_get(session);
+	(void)gsasl;
+	if (server == NULL)
+		return GSASL_NO_CALLBACK;
+	switch (property) {
+	case GSASL_SCRAM_ITER:
+		return give_iterations(server, session);
+	case GSASL_SCRAM_SALT:
+		return give_octets(session, property, server->secret.salt,
+				   server->secret.salt_length);
+	case GSASL_SCRAM_STOREDKEY:
+	case GSASL_SCRAM_SERVERKEY:
+		return give_key(server, session, property);
+	case GSASL_CB_TLS_EXPORTER:
+		if (server->binding[0] == '\0')
+			return GSASL_NO_CALLBACK;
+		return gsasl_property_set(session, property, server->binding);
+	default:
+		return GSASL_NO_CALLBACK;
+	}
+}
+
+/* ---- The service ---- */
+
+static bool make_key(unsigned char key[DIGEST_SIZE])
+{
+	static const char purpose[] = "pop3-emitter: SCRAM of unknown users";
+	char id[MACHINE_ID_MAX];
+	int descriptor = open(MACHINE_ID, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	ssize_t length = descriptor < 0 ? -1 : read(descriptor, id, sizeof id);
+	if (descriptor >= 0)
+		close(descriptor);
+	if (length < 32)
+		return getrandom(key, DIGEST_SIZE, 0) == DIGEST_SIZE;
+	return gnutls_hmac_fast(GNUTLS_MAC_SHA256, id, (size_t)length, purpose, sizeof purpose - 1,
+				key) == 0;
+}
+
+struct scram_service *scram_service_new(void)
+{
+	struct scram_service *service = calloc(1, sizeof *service);
+	if (service == NULL)
+		return NULL;
+	if (gsasl_init(&service->gsasl) != GSASL_OK || !make_key(service->key)) {
+		scram_service_free(service);
+		return NULL;
+	}
+	gsasl_callback_set(service->gsasl, on_property);
+	return service;
+}
+
+void scram_service_free(struct scram_service *service)
+{
+	if (service == NULL)
+		return;
+	if (service->gsasl != NULL)
+		gsasl_done(service->gsasl);
+	free(service);
+}
+
+/* ---- An exchange ---- */
+
+struct scram_server *scram_server_new(struct scram_service *service, const char *mechanism,
+				      const unsigned char *binding, size_t size)
+{
+	struct scram_server *server = calloc(1, sizeof *server);
+	if (server == NULL)
+		return NULL;
+	server->service = service;
+	server->is_sha1 = is_sha1(mechanism);
+	if (binding != NULL && size <= BINDING_MAX)
+		base64_encode(binding, size, server->binding);
+	if (gsasl_server_start(service->gsasl, mechanism, &server->session) != GSASL_OK) {
+		free(server);
+		return NULL;
+	}
+	gsasl_session_hook_set(server->session, server);
+	return server;
+}
+
+void scram_server_free(struct scram_server *server)
+{
+	if (server == NULL)
+		return;
+	gsasl_finish(server->session);
+	secret_free(server->password);
+	secret_wipe(server, sizeof *server);
+	free(server);
+}
+
+/*
+ * RFC 5802 section 5.1: a name with "=" but for "=2C" and "=3D" fails the authentication. Names are
+ * the second and the third field of the first message; libgsasl lets this pass.
+ */
+static bool has_bad_name(const char *message)
+{
+	size_t field = 0;
+	for (const char *c = message; *c != '\0'; c++) {
+		bool is_tag = c > message && c[-1] == ',' && c[0] != '\0' && c[1] == '=';
+		if (*c == ',')
+			field++;
+		else if (is_tag)
+			c++;
+		else if (*c == '=' && (field == 1 || field == 2) && strncmp(c, "=2C", 3) != 0 &&
+			 strncmp(c, "=3D", 3) != 0)
+			return true;
+	}
+	return false;
+}
+
+enum scram_result scram_server_step(struct scram_server *server, const struct passwd *passwd,
+				    bool strip_domain, const char *octets, size_t length,
+				    char **reply, size_t *reply_length)
+{
+	/* libgsasl would wait for more, and would read up to the NUL. */
+	if (length == 0 || memchr(octets, '\0', length) != NULL)
+		return SCRAM_DENIED;
+	if (scram_server_user(server) == NULL && has_bad_name(octets))
+		return SCRAM_DENIED;
+	server->passwd = passwd;
+	server->strip_domain = strip_domain;
+	int result = gsasl_step(server->session, octets, length, reply, reply_length);
+	server->passwd = NULL;
+	switch (result) {
+	case GSASL_OK:
+		return SCRAM_PROVEN;
+	case GSASL_NEEDS_MORE:
+		return SCRAM_CONTINUES;
+	case GSASL_MALLOC_ERROR:
+	case GSASL_CRYPTO_ERROR:
+		return SCRAM_TEMPORARY;
+	default:
+		return SCRAM_DENIED;
+	}
+}
+
+const char *scram_server_user(const struct scram_server *server)
+{
+	return gsasl_property_fast(server->session, GSASL_AUTHID);
+}
+
+const char *scram_server_authzid(const struct scram_server *server)
+{
+	return gsasl_property_fast(server->session, GSASL_AUTHZID);
+}
