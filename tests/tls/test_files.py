@@ -124,6 +124,20 @@ class Files(TlsCase):
                 self.tls_client(server, way, version="TLS1.2")
         self.fails(server, "")
 
+    def test_external_is_for_whom_the_client_certificate_names(self):
+        good = self.issue("alice", names=None, purpose="clientAuth")
+        server = self.tls_server("--client-certificate", "optional", "--client-ca", self.ca.ca)
+        for way in WAYS:
+            client = self.tls_client(server, way, certificate=good, version="TLS1.2")
+            self.assertIn("EXTERNAL", client.multiline("AUTH")[1])
+            self.assertEqual(client.command("AUTH EXTERNAL ="), "+OK maildrop ready")
+            client.quit()
+            client = self.tls_client(server, way, version="TLS1.2")
+            self.assertEqual(client.command("AUTH EXTERNAL ="),
+                             "-ERR mechanism is not available")
+            client.quit()
+            self.count()
+
     def test_ready_lines_tell_tls_from_plain(self):
         cert, key = self.issue("localhost")
         folder = self.temporary()
