@@ -45,29 +45,46 @@ static void refuse(struct pop3_server *s, const struct pop3_info *info, const ch
 
 /* ---- Limits ---- */
 
+/* Why this peer may not connect whoever else does; NULL: it may. */
+static const char *address_fault(struct admission *a, const struct pop3_limits *limits,
+				 const struct admission_ticket *ticket)
+{
+	char name[ADDRESS_KEY_SIZE];
+	if (!ticket->keyed)
+		return NULL;
+	address_key_name(ticket->key, name);
+	if (tally_count(&a->addresses, name) >= limits->connections_per_address)
+		return "too many connections from this address";
+	return tally_add(&a->addresses, name) < 0 ? "out of memory" : NULL;
+}
+
+static void uncount_address(struct admission *a, const struct admission_ticket *ticket)
+{
+	char name[ADDRESS_KEY_SIZE];
+	if (!ticket->keyed)
+		return;
+	address_key_name(ticket->key, name);
+	tally_remove(&a->addresses, name);
+}
+
+/* The address first: who has too many connections already must not cost another one its place. */
 bool admission_enter(struct pop3_server *s, const struct address *peer,
 		     const struct pop3_info *info, struct admission_ticket *ticket)
 {
 	struct admission *a = &s->admission;
 	const struct pop3_limits *limits = &s->context.settings->options.limits;
-	char name[ADDRESS_KEY_SIZE];
 
-	if (a->sockets >= limits->connections && !admission_evict(s)) {
-		refuse(s, info, "too many connections");
-		return false;
-	}
 	*ticket = (struct admission_ticket){address_key(peer),
 					    limits->on_loopback || !info->loopback};
-	if (ticket->keyed) {
-		address_key_name(ticket->key, name);
-		if (tally_count(&a->addresses, name) >= limits->connections_per_address) {
-			refuse(s, info, "too many connections from this address");
-			return false;
-		}
-		if (tally_add(&a->addresses, name) < 0) {
-			refuse(s, info, "out of memory");
-			return false;
-		}
+	const char *fault = address_fault(a, limits, ticket);
+	if (fault != NULL) {
+		refuse(s, info, fault);
+		return false;
+	}
+	if (a->sockets >= limits->connections && !admission_evict(s)) {
+		uncount_address(a, ticket);
+		refuse(s, info, "too many connections");
+		return false;
 	}
 	a->sockets++;
 	return true;
@@ -86,11 +103,7 @@ bool admission_evict(struct pop3_server *s)
 
 void admission_leave(struct pop3_server *s, const struct admission_ticket *ticket)
 {
-	char name[ADDRESS_KEY_SIZE];
-	if (ticket->keyed) {
-		address_key_name(ticket->key, name);
-		tally_remove(&s->admission.addresses, name);
-	}
+	uncount_address(&s->admission, ticket);
 	s->admission.sockets--;
 	admission_resume(s);
 }

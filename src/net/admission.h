@@ -34,8 +34,8 @@ struct admission_ticket {
 
 /*
  * May this peer connect? Then it is counted until admission_leave(), and the oldest stranger may
- * have had to go for it. If not, it has been logged,
- * and the socket is to be closed after ADMISSION_REFUSAL.
+ * have had to go for it. If not, it has been logged, and the socket is to be closed after
+ * ADMISSION_REFUSAL.
  */
 bool admission_enter(struct pop3_server *, const struct address *peer, const struct pop3_info *,
 		     struct admission_ticket *);
