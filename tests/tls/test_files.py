@@ -125,7 +125,8 @@ class Files(TlsCase):
         self.fails(server, "")
 
     def test_external_is_for_whom_the_client_certificate_names(self):
-        good = self.issue("alice", names=None, purpose="clientAuth")
+        good = self.issue("external", names=None, subject="/CN=alice",
+                          purpose="clientAuth")
         server = self.tls_server("--client-certificate", "optional", "--client-ca", self.ca.ca)
         for way in WAYS:
             client = self.tls_client(server, way, certificate=good, version="TLS1.2")
