@@ -104,6 +104,7 @@ static int count_open_file(const struct maildir *maildir, int descriptor, struct
 	found->identity = folder_identity(maildir, &status);
 	found->length = octets.length;
 	found->octets = octets_total(&octets);
+	found->plain = !header_is_international(&octets.header);
 	return 0;
 }
 

@@ -23,6 +23,7 @@ struct found {
 	uint8_t reading;
 	uint8_t base_length;
 	bool seen;
+	bool plain; /* see struct maildrop_entry */
 };
 
 struct found_files {
