@@ -59,6 +59,19 @@ static void fail(struct penalties *p, const char *network, const char *user, uin
 	penalties_end(p, &rules, network, user, true, now);
 }
 
+/* Four addresses, 192.0.2.0 and on, have had a guess at alice each. */
+static struct penalties *guessed_at(void)
+{
+	struct penalties *p = penalties_new();
+	char address[24];
+	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+	for (int i = 0; i < 4; i++) {
+		snprintf(address, sizeof address, "192.0.2.%d", i);
+		fail(p, address, "alice", 1000);
+	}
+	return p;
+}
+
 static void an_address_has_so_many_failures_at_once(void)
 {
 	struct penalties *p = penalties_new();
@@ -79,13 +92,7 @@ static void an_address_has_so_many_failures_at_once(void)
 
 static void a_user_who_is_guessed_at_gets_in_from_elsewhere(void)
 {
-	struct penalties *p = penalties_new();
-	char address[24];
-	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
-	for (int i = 0; i < 4; i++) {
-		snprintf(address, sizeof address, "192.0.2.%d", i);
-		fail(p, address, "alice", 1000);
-	}
+	struct penalties *p = guessed_at();
 	/* Each of them has had its guess; the user, at another address, is not kept out. */
 	CU_ASSERT_EQUAL(begin(p, "192.0.2.0", "alice", 1000), PENALTY_USER);
 	CU_ASSERT_EQUAL(begin(p, "198.51.100.1", "alice", 1000), PENALTY_NONE);
@@ -98,13 +105,7 @@ static void a_user_who_is_guessed_at_gets_in_from_elsewhere(void)
 
 static void what_is_not_judged_empties_no_bucket(void)
 {
-	struct penalties *p = penalties_new();
-	char address[24];
-	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
-	for (int i = 0; i < 4; i++) {
-		snprintf(address, sizeof address, "192.0.2.%d", i);
-		fail(p, address, "alice", 1000);
-	}
+	struct penalties *p = guessed_at();
 	for (int i = 0; i < 10; i++) {
 		CU_ASSERT_EQUAL(begin(p, "198.51.100.1", "alice", 1000), PENALTY_NONE);
 		penalties_end(p, &rules, "198.51.100.1", "alice", false, 1000);
