@@ -333,6 +333,87 @@ static void plaintext_at_a_tls_port_gets_an_alert_and_one_log_line(void)
 	host_fini(&h);
 }
 
+/* ---- Clients that pause ---- */
+
+/*
+ * The session is over but for what is on its way to a client that pauses. The replies go from what
+ * the kernel takes to what it does not: with some of them only ciphertext is left to be sent.
+ */
+#define PAUSED      24
+#define PAUSED_STEP 400u /* lines, of 64 octets with CRLF */
+#define PAUSE       (2500 * 1000)
+
+static char *make_lines(size_t count)
+{
+	char *message = malloc(64 * (count + 1) + 3);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(message);
+	snprintf(message, 67, "Subject: %053d\r\n\r\n", 1);
+	for (size_t i = 0; i < count; i++)
+		snprintf(message + 66 + 64 * i, 65, "%062zu\r\n", i);
+	return message;
+}
+
+/* A whole reply to TOP, and then the announced end. */
+static void read_top(struct guest *g, size_t lines)
+{
+	static char got[64 * (PAUSED * PAUSED_STEP + 2)];
+	const size_t size = 5 + 66 + 64 * lines + 3;
+	size_t at = 0;
+	ssize_t length = take(g, got, sizeof got);
+	while (length > 0) {
+		at += (size_t)length;
+		length = take(g, got + at, sizeof got - at);
+	}
+	CU_ASSERT_EQUAL(length, 0);
+	CU_ASSERT_EQUAL(at, size);
+	CU_ASSERT(at == size && memcmp(got + at - 5, "\r\n.\r\n", 5) == 0);
+}
+
+/* Either the client ends its stream, or the server is stopped and has time to drain. */
+static void pause_before_reading(bool half_closed)
+{
+	struct host h;
+	struct guest guests[PAUSED];
+	char command[32];
+	char *message = make_lines(PAUSED * PAUSED_STEP);
+	equip(&h);
+	h.message = message;
+	h.length = strlen(message);
+	h.options.limits.connections_per_user = PAUSED;
+	serve(&h, true);
+	for (unsigned i = 0; i < PAUSED; i++) {
+		guests[i] = log_in(&h, true);
+		snprintf(command, sizeof command, "TOP 1 %u\r\n", (i + 1) * PAUSED_STEP);
+		say(&guests[i], command);
+		if (half_closed) {
+			gnutls_bye(guests[i].session, GNUTLS_SHUT_WR);
+			shutdown(guests[i].socket, SHUT_WR);
+		}
+	}
+	usleep(100000);
+	if (!half_closed)
+		pop3_server_stop(h.server, HOST_PATIENCE * 1000);
+	usleep(PAUSE);
+	for (unsigned i = 0; i < PAUSED; i++) {
+		read_top(&guests[i], (i + 1) * PAUSED_STEP);
+		part(&guests[i]);
+	}
+	host_await(&h, &h.closed, PAUSED);
+	host_fini(&h);
+	free(message);
+	test_count(PAUSED);
+}
+
+static void a_client_that_ends_its_stream_and_pauses_gets_the_whole_reply(void)
+{
+	pause_before_reading(true);
+}
+
+static void a_client_that_pauses_in_a_shutdown_gets_the_whole_reply(void)
+{
+	pause_before_reading(false);
+}
+
 /* ---- Options ---- */
 
 static void bad_certificates_are_refused_and_leave_all_as_it_was(void)
@@ -403,6 +484,8 @@ const struct test_suite suite_server_tls = {
 			TEST(a_reset_at_any_moment_ends_that_connection_alone),
 			TEST(a_handshake_that_never_ends_is_ended),
 			TEST(plaintext_at_a_tls_port_gets_an_alert_and_one_log_line),
+			TEST(a_client_that_ends_its_stream_and_pauses_gets_the_whole_reply),
+			TEST(a_client_that_pauses_in_a_shutdown_gets_the_whole_reply),
 			TEST(bad_certificates_are_refused_and_leave_all_as_it_was),
 			TEST(implicit_tls_without_a_certificate_is_refused),
 			TEST(options_can_be_checked_without_a_server),
