@@ -354,7 +354,7 @@ struct pop3_tls {
 	const char *client_ca; /* who signs client certificates: a path or PEM */
 	enum pop3_client_certificate client_certificate;
 	bool alpn_required; /* refuse clients that do not name "pop3" (RFC 7301); others always */
-	bool keep;          /* for pop3_server_configure(): what is loaded stays, no file is read */
+	bool keep;          /* what is loaded stays and no file is read, unless nothing is loaded */
 };
 
 /* Who has to use TLS before USER, PASS, APOP and AUTH (RFC 8314 section 4.1). */

@@ -89,7 +89,7 @@ bool pump_tls_in(struct connection *c, const struct pop3_wants *w, size_t *budge
 	if (c->at_end)
 		return false;
 	if (tls_state(c->tls) == TLS_SHAKING)
-		return shake(c, budget);
+		return w->start_tls && shake(c, budget);
 	if (!w->read)
 		return false;
 	if (c->leftover.length > 0)

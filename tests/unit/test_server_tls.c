@@ -1,6 +1,7 @@
 /* TLS on real sockets: both ways to begin it, silence, back-pressure, reload, what cuts it. */
 #include <errno.h>
 #include <gnutls/gnutls.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -414,6 +415,33 @@ static void a_client_that_pauses_in_a_shutdown_gets_the_whole_reply(void)
 	pause_before_reading(false);
 }
 
+/* One turn of the loop, which somebody else drives. */
+static void turn(struct host *h)
+{
+	struct pollfd set[8];
+	int timeout;
+	size_t count = pop3_server_pollfds(h->server, set, 8, &timeout);
+	CU_ASSERT_FATAL(count <= 8);
+	CU_ASSERT(poll(set, (nfds_t)count, timeout) >= 0);
+	pop3_server_dispatch(h->server, set, count);
+}
+
+static void no_handshake_goes_on_in_a_shutdown(void)
+{
+	struct host h;
+	equip(&h);
+	open_server(&h, true);
+	int client = dial(&h);
+	turn(&h);
+	guest_writes(client, "USER mallory\r\n");
+	pop3_server_stop(h.server, HOST_PATIENCE * 1000);
+	turn(&h);
+	/* No alert either. */
+	guest_at_end(client);
+	host_expect_log(&h, "reason=shutdown");
+	host_fini(&h);
+}
+
 /* ---- Options ---- */
 
 static void bad_certificates_are_refused_and_leave_all_as_it_was(void)
@@ -439,6 +467,28 @@ static void bad_certificates_are_refused_and_leave_all_as_it_was(void)
 	host_fini(&h);
 }
 
+static void configure_at_once(struct pop3_connected *e, void *data)
+{
+	struct host *h = data;
+	struct pop3_options others = h->options;
+	(void)e;
+	others.cert = cert_other()->cert;
+	others.key = cert_other()->key;
+	CU_ASSERT_EQUAL(pop3_server_configure(h->server, &others), 0);
+}
+
+/* shake() checks the name; the options of the session and its certificate are of one moment. */
+static void a_connection_keeps_the_certificate_it_came_with(void)
+{
+	struct host h;
+	equip(&h);
+	h.handlers.connected = configure_at_once;
+	serve(&h, false);
+	struct guest g = log_in(&h, false);
+	part(&g);
+	host_fini(&h);
+}
+
 static void implicit_tls_without_a_certificate_is_refused(void)
 {
 	struct host h;
@@ -446,6 +496,38 @@ static void implicit_tls_without_a_certificate_is_refused(void)
 	host_init(&h);
 	h.server = pop3_server_new("test.example", &h.options, &h.listener);
 	CU_ASSERT_EQUAL(pop3_server_listen_with(h.server, "127.0.0.1:0", &how), -EINVAL);
+	host_fini(&h);
+}
+
+static void keeping_what_is_not_there_loads_what_is_named(void)
+{
+	struct host h;
+	host_init(&h);
+	const char *cert = cert_server()->cert, *key = cert_server()->key;
+	h.server = pop3_server_new("test.example", &h.options, &h.listener);
+	h.options.cert = cert;
+	h.options.key = key;
+	h.options.tls.keep = true;
+	CU_ASSERT_EQUAL(pop3_server_configure(h.server, &h.options), 0);
+	pop3_server_free(h.server);
+	open_server(&h, true);
+	host_start(&h);
+	struct guest g = log_in(&h, true);
+	part(&g);
+	host_fini(&h);
+}
+
+static void invalid_options_are_named_in_the_log(void)
+{
+	struct host h;
+	equip(&h);
+	open_server(&h, true);
+	h.options.require_tls = (enum pop3_require_tls)9;
+	CU_ASSERT_EQUAL(pop3_server_configure(h.server, &h.options), -EINVAL);
+	CU_ASSERT_EQUAL(
+		host_logged(&h,
+			    "tls text=options: size, apop or require_tls is none of its values"),
+		1);
 	host_fini(&h);
 }
 
@@ -486,8 +568,12 @@ const struct test_suite suite_server_tls = {
 			TEST(plaintext_at_a_tls_port_gets_an_alert_and_one_log_line),
 			TEST(a_client_that_ends_its_stream_and_pauses_gets_the_whole_reply),
 			TEST(a_client_that_pauses_in_a_shutdown_gets_the_whole_reply),
+			TEST(no_handshake_goes_on_in_a_shutdown),
 			TEST(bad_certificates_are_refused_and_leave_all_as_it_was),
+			TEST(a_connection_keeps_the_certificate_it_came_with),
 			TEST(implicit_tls_without_a_certificate_is_refused),
+			TEST(keeping_what_is_not_there_loads_what_is_named),
+			TEST(invalid_options_are_named_in_the_log),
 			TEST(options_can_be_checked_without_a_server),
 			TEST_END,
 		},
