@@ -192,10 +192,11 @@ struct pop3_quit {
 };
 
 /*
- * A command line was received. Seen by the `command` handlers before the built-in command; one that
- * answers (pop3_answer_command(), pop3_answer_multiline()) takes its place, and a verb that only a
- * handler knows is a custom command. Unanswered the built-in command runs. In a deferred copy
- * `session` is NULL. The arguments of PASS are the password.
+ * A command line was received. Seen by the `command` handlers before the built-in command, but not
+ * those that need TLS first (`require_tls`); one that answers (pop3_answer_command(),
+ * pop3_answer_multiline()) takes its place, and a verb that only a handler knows is a custom
+ * command. Unanswered the built-in command runs. In a deferred copy `session` is NULL. The arguments
+ * of PASS are the password.
  */
 struct pop3_command {
 	struct pop3_event event;
