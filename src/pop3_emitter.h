@@ -81,7 +81,7 @@ enum pop3_reason {
 	POP3_REASON_DROPPED,  /* the client ended its stream without QUIT */
 	POP3_REASON_TIMEOUT,  /* a deadline of struct pop3_timeouts passed */
 	POP3_REASON_LOST,     /* the connection broke */
-	POP3_REASON_REFUSED,  /* a `connected` listener or a limit refused it */
+	POP3_REASON_REFUSED,  /* a listener or a limit refused it, or octets behind STLS, or HTTP */
 	POP3_REASON_ERROR,    /* out of memory, or a message source that ended early */
 	POP3_REASON_SHUTDOWN, /* the server stopped */
 	POP3_REASON_TLS,      /* the TLS handshake or what came after it was wrong */
@@ -123,9 +123,10 @@ struct pop3_event {
 /* ---- Requests: one listener answers, by an answer function of its own or pop3_fail(). ---- */
 
 /*
- * A connection has been accepted; nothing has been sent. Answer with pop3_accept() or
- * pop3_refuse(); unanswered it is accepted. Until the handler returns the session may be given
- * listeners, data and an APOP challenge. In a deferred copy `session` is NULL and `descriptor` -1.
+ * A connection has been accepted, and with implicit TLS its handshake is over; no greeting has been
+ * sent. Answer with pop3_accept() or pop3_refuse(); unanswered it is accepted. Until the handler
+ * returns the session may be given listeners, data and an APOP challenge. In a deferred copy
+ * `session` is NULL and `descriptor` -1.
  */
 struct pop3_connected {
 	struct pop3_event event;
@@ -222,10 +223,11 @@ struct pop3_quit {
 };
 
 /*
- * A command line was received. Seen by the `command` handlers before the built-in command; one that
- * answers (pop3_answer_command(), pop3_answer_multiline()) takes its place, and a verb that only a
- * handler knows is a custom command. Unanswered the built-in command runs. In a deferred copy
- * `session` is NULL. The arguments of PASS are the password.
+ * A command line was received. Seen by the `command` handlers before the built-in command, but not
+ * those that need TLS first (`require_tls`); one that answers (pop3_answer_command(),
+ * pop3_answer_multiline()) takes its place, and a verb that only a handler knows is a custom
+ * command. Unanswered the built-in command runs. In a deferred copy `session` is NULL. The
+ * arguments of PASS are the password.
  */
 struct pop3_command {
 	struct pop3_event event;
@@ -396,7 +398,7 @@ struct pop3_tls {
 	const char *client_ca; /* who signs client certificates: a path or PEM */
 	enum pop3_client_certificate client_certificate;
 	bool alpn_required; /* refuse clients that do not name "pop3" (RFC 7301); others always */
-	bool keep;          /* for pop3_server_configure(): what is loaded stays, no file is read */
+	bool keep;          /* what is loaded stays and no file is read, unless nothing is loaded */
 };
 
 /* Who has to use TLS before USER, PASS, APOP and AUTH (RFC 8314 section 4.1). */

@@ -1,19 +1,20 @@
 /* See cost.h. Times are those of a processor of these years. */
 #include "auth/cost.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/number.h"
 
-/* bcrypt's logarithmic cost: 10 takes 50 ms, 16 takes 4 s. */
+/* bcrypt's logarithmic cost: 10 takes 50 ms, 16 takes 4 s, each one more twice as long. */
 #define BCRYPT_MIN 10u
 #define BCRYPT_MAX 16u
 /* Rounds of sha256crypt and sha512crypt: 5,000 is the default of 2007, ten million take 5 s. */
 #define SHA_ROUNDS_STANDARD 5000u
 #define SHA_ROUNDS_MIN      5000u
 #define SHA_ROUNDS_MAX      10000000u
-/* Octets of memory that scrypt and yescrypt fill. */
+/* Octets of memory that scrypt and yescrypt fill; those that scrypt fills p times count p times. */
 #define MEMORY_MIN (UINT64_C(1) << 20)
 #define MEMORY_MAX (UINT64_C(512) << 20)
 
@@ -37,9 +38,10 @@ static enum secret_cost judge_range(uint64_t value, uint64_t least, uint64_t mos
 static enum secret_cost bcrypt_cost(const char *secret)
 {
 	const char *number = strchr(secret + 1, '$');
-	uint64_t cost = 0;
-	if (number != NULL)
-		number_parse(number + 1, strcspn(number + 1, "$"), UINT32_MAX, &cost);
+	uint64_t cost;
+	if (number == NULL ||
+	    !number_parse(number + 1, strcspn(number + 1, "$"), UINT32_MAX, &cost))
+		return COST_FAIR;
 	return judge_range(cost, BCRYPT_MIN, BCRYPT_MAX);
 }
 
@@ -57,10 +59,12 @@ static enum secret_cost sha_cost(const char *secret)
 	return judge_range(rounds, SHA_ROUNDS_MIN, SHA_ROUNDS_MAX);
 }
 
-/* 128 r N octets, N being two to the power of `log`; neither can be so large that it overflows. */
+/* 128 r N octets, N being two to the power of `log`. Such a log and such an r do not overflow. */
 static enum secret_cost memory_cost(unsigned log, uint64_t r)
 {
-	return log > 32 ? COST_EXCESSIVE : judge_range((128 * r) << log, MEMORY_MIN, MEMORY_MAX);
+	if (log > 32 || r > MEMORY_MAX / 128)
+		return COST_EXCESSIVE;
+	return judge_range((128 * r) << log, MEMORY_MIN, MEMORY_MAX);
 }
 
 /* "$y$j9T$": flags, the logarithm of N less one, r less one. */
@@ -73,13 +77,28 @@ static enum secret_cost yescrypt_cost(const char *secret)
 	return memory_cost(digit(parameters[1]) + 1, digit(parameters[2]) + 1);
 }
 
-/* "$7$C6..../....": the logarithm of N, then r in five digits, the least first. */
+/* The number of scrypt's five digits, the least first. */
+static bool read_five(const char *text, uint64_t *number)
+{
+	uint64_t value = 0;
+	for (unsigned i = 0; i < 5; i++) {
+		unsigned next = digit(text[i]);
+		if (next == 64)
+			return false;
+		value |= (uint64_t)next << (6 * i);
+	}
+	*number = value;
+	return true;
+}
+
+/* "$7$C6..../....": the logarithm of N, r, p. Both of them have 30 bits, their product 60. */
 static enum secret_cost scrypt_cost(const char *secret)
 {
-	uint64_t r = 0;
-	for (unsigned i = 0; i < 5 && secret[3] != '\0' && secret[4 + i] != '\0'; i++)
-		r |= (uint64_t)(digit(secret[4 + i]) & 63) << (6 * i);
-	return memory_cost(digit(secret[3]), r);
+	uint64_t r, p;
+	unsigned log = digit(secret[3]);
+	if (log == 64 || !read_five(secret + 4, &r) || !read_five(secret + 9, &p))
+		return COST_FAIR;
+	return memory_cost(log, r * p);
 }
 
 static enum secret_cost crypt_cost(const char *secret)

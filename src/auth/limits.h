@@ -19,6 +19,15 @@
 #define SCRAM_ITERATIONS 20000u
 /* Addresses, and users, whose failed logins are remembered: 1 MiB for each of both if all are. */
 #define PENALTY_ENTRIES 65536
+/*
+ * Logins that an address without a failure may have under way: more than the connections that it
+ * has (max_connections_per_address) unless that is raised.
+ */
+#define PENALTY_PENDING_MAX 64
+/* Addresses whose logins under way are counted: more than a queue for hashes has room for. */
+#define PENDING_ENTRIES 4096
+/* Users whose last login is remembered, for LOGIN-DELAY: 1 MiB if all are. */
+#define LOGIN_ENTRIES 65536
 /* Passwords that are remembered as verified, if that is asked for. */
 #define VERIFIED_ENTRIES 16384
 

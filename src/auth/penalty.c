@@ -1,10 +1,10 @@
 /*
  * See penalty.h. A bucket is one moment: when all its failures will be forgiven. It lies `recovery`
- * milliseconds ahead for each that is not.
+ * milliseconds ahead for each that is not. Attempts under way are counted apart, in a table of the
+ * same kind: of some few addresses the one with the fewest is forgotten first.
  */
 #include "auth/penalty.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +13,7 @@
 
 struct penalties {
 	struct moments *addresses, *users;
+	struct moments *pending; /* how many attempts of an address are under way */
 };
 
 struct penalties *penalties_new(void)
@@ -22,7 +23,8 @@ struct penalties *penalties_new(void)
 		return NULL;
 	p->addresses = moments_new(PENALTY_ENTRIES);
 	p->users = moments_new(PENALTY_ENTRIES);
-	if (p->addresses == NULL || p->users == NULL) {
+	p->pending = moments_new(PENDING_ENTRIES);
+	if (p->addresses == NULL || p->users == NULL || p->pending == NULL) {
 		penalties_free(p);
 		return NULL;
 	}
@@ -35,6 +37,7 @@ void penalties_free(struct penalties *p)
 		return;
 	moments_free(p->addresses);
 	moments_free(p->users);
+	moments_free(p->pending);
 	free(p);
 }
 
@@ -51,35 +54,53 @@ static void charge(struct moments *buckets, const char *name, uint32_t recovery,
 	moments_set(buckets, name, strlen(name), (forgiven > now ? forgiven : now) + recovery);
 }
 
-static void refund(struct moments *buckets, const char *name, uint32_t recovery, uint64_t now)
+/* May another attempt of an address with `failed` failures begin? */
+static enum penalty judge_address(const struct penalties *p, const struct penalty_rules *rules,
+				  const char *network, uint64_t failed)
 {
-	uint64_t forgiven = moments_get(buckets, name, strlen(name));
-	if (forgiven > now)
-		moments_set(buckets, name, strlen(name), forgiven - recovery);
+	if (rules->address_failures == 0)
+		return PENALTY_NONE;
+	if (failed >= rules->address_failures)
+		return PENALTY_ADDRESS;
+	uint64_t pending = moments_get(p->pending, network, strlen(network));
+	uint64_t most = failed == 0 ? PENALTY_PENDING_MAX : rules->address_failures - failed;
+	return pending >= most ? PENALTY_CROWD : PENALTY_NONE;
 }
 
-enum penalty penalties_charge(struct penalties *p, const struct penalty_rules *rules,
-			      const char *network, const char *user, uint64_t now)
+static bool is_used_up(const struct penalties *p, const struct penalty_rules *rules,
+		       const char *user, uint64_t now)
 {
-	uint64_t of_address = failures(p->addresses, network, rules->recovery, now);
-	uint64_t of_user = failures(p->users, user, rules->recovery, now);
-	if (rules->address_failures > 0 && of_address >= rules->address_failures)
-		return PENALTY_ADDRESS;
-	bool used_up = rules->user_failures > 0 && of_user >= rules->user_failures;
-	if (used_up && of_address > 0)
+	return rules->user_failures > 0 &&
+	       failures(p->users, user, rules->recovery, now) >= rules->user_failures;
+}
+
+enum penalty penalties_begin(struct penalties *p, const struct penalty_rules *rules,
+			     const char *network, const char *user, uint64_t now)
+{
+	uint64_t failed = failures(p->addresses, network, rules->recovery, now);
+	enum penalty penalty = judge_address(p, rules, network, failed);
+	if (penalty != PENALTY_NONE)
+		return penalty;
+	if (failed > 0 && is_used_up(p, rules, user, now))
 		return PENALTY_USER;
-	charge(p->addresses, network, rules->recovery, now);
-	/* One that is used up is not filled further: the user is not to wait for longer. */
-	if (!used_up)
-		charge(p->users, user, rules->recovery, now);
+	uint64_t pending = moments_get(p->pending, network, strlen(network));
+	moments_set(p->pending, network, strlen(network), pending + 1);
 	return PENALTY_NONE;
 }
 
-void penalties_refund(struct penalties *p, const struct penalty_rules *rules, const char *network,
-		      const char *user, uint64_t now)
+void penalties_end(struct penalties *p, const struct penalty_rules *rules, const char *network,
+		   const char *user, bool failed, uint64_t now)
 {
-	refund(p->addresses, network, rules->recovery, now);
-	refund(p->users, user, rules->recovery, now);
+	/* A crowded table may have forgotten it. */
+	uint64_t pending = moments_get(p->pending, network, strlen(network));
+	if (pending > 0)
+		moments_set(p->pending, network, strlen(network), pending - 1);
+	if (!failed)
+		return;
+	charge(p->addresses, network, rules->recovery, now);
+	/* One that is used up is not filled further: the user is not to wait for longer. */
+	if (!is_used_up(p, rules, user, now))
+		charge(p->users, user, rules->recovery, now);
 }
 
 uint32_t penalties_failures(const struct penalties *p, const struct penalty_rules *rules,

@@ -23,13 +23,19 @@
 #define OVERLOAD_PAUSE 10000
 #define MILLISECONDS   1000u
 
+/* When a login came, and whether throttle_leave() is to hear of its end. */
+struct arrival {
+	uint64_t when;
+	bool counted;
+};
+
 /* A deferred login, on its way through the workers or waiting for its "no". */
 struct login {
 	struct work work;
 	struct delayed delayed;
 	struct auth_backend *backend;
 	struct pop3_authenticate *event; /* the deferred copy */
-	uint64_t arrived;
+	struct arrival arrival;
 	struct verdict verdict; /* of one that waits for its "no" */
 };
 
@@ -90,14 +96,13 @@ static void say_no(struct delayed *delayed)
 	free(login);
 }
 
-/* A verdict that is no wrong guess costs nothing. */
-static void clear(struct auth_backend *backend, const struct users *users,
-		  const struct pop3_authenticate *event, const struct verdict *verdict,
-		  uint64_t now)
+/* The end of an attempt. It was a wrong guess, or nobody judged it or found it to be one. */
+static void leave(struct auth_backend *backend, const struct users *users,
+		  const struct pop3_authenticate *event, const struct arrival *arrival, bool failed)
 {
-	if (verdict->result != POP3_DENIED)
-		throttle_pass(backend->throttle, &users->settings.rules, event->event.info,
-			      event->user, now);
+	if (arrival->counted)
+		throttle_leave(backend->throttle, &users->settings.rules, event->event.info,
+			       event->user, failed, arrival->when);
 }
 
 static void turn_away(struct login *login)
@@ -117,7 +122,7 @@ static void delay_no(struct login *login, const struct verdict *verdict, uint64_
 
 /* Defer the event. NULL: it is answered, or dropped by the library for want of memory. */
 static struct login *login_new(struct auth_backend *backend, struct pop3_authenticate *event,
-			       uint64_t arrived)
+			       const struct arrival *arrival)
 {
 	struct login *login = calloc(1, sizeof *login);
 	if (login == NULL) {
@@ -125,7 +130,7 @@ static struct login *login_new(struct auth_backend *backend, struct pop3_authent
 		return NULL;
 	}
 	login->backend = backend;
-	login->arrived = arrived;
+	login->arrival = *arrival;
 	login->event = pop3_defer(&event->event);
 	if (login->event == NULL) {
 		free(login);
@@ -145,11 +150,13 @@ static void run(struct work *work)
 	struct users *users = users_hold(backend->file);
 	const struct court court = {backend->grants, backend->throttle, users};
 	uint64_t now = clock_now();
-	struct verdict verdict = judge(&court, judge_entry(users, event), event, now);
-	clear(backend, users, event, &verdict, now);
+	const struct passwd_entry *entry = judge_entry(users, event);
+	struct verdict verdict =
+		judge(&court, entry, event, judge_effort(&court, entry, event, now), now);
+	leave(backend, users, event, &login->arrival, verdict.result == POP3_DENIED);
 	log_verdict(backend, event, &verdict);
 
-	uint64_t when = auth_due(backend, users, event->event.info, &verdict, login->arrived);
+	uint64_t when = auth_due(backend, users, event->event.info, &verdict, login->arrival.when);
 	if (when > clock_now()) {
 		delay_no(login, &verdict, when);
 	} else {
@@ -164,17 +171,8 @@ static void forgive(struct login *login)
 {
 	struct auth_backend *backend = login->backend;
 	struct users *users = users_hold(backend->file);
-	const struct verdict none = {.result = POP3_TEMPORARY};
-	clear(backend, users, login->event, &none, clock_now());
+	leave(backend, users, login->event, &login->arrival, false);
 	users_release(backend->file, users);
-}
-
-static void drop(struct work *work)
-{
-	struct login *login = LOGIN_OF(work, work);
-	forgive(login);
-	pop3_drop(&login->event->event);
-	free(login);
 }
 
 void auth_log_overload(struct auth_backend *backend, uint64_t now)
@@ -192,19 +190,32 @@ void auth_log_overload(struct auth_backend *backend, uint64_t now)
 		    LOG_TEXT("reason", "the queue for password checks is full"));
 }
 
+/* Another address was to have its turn in a full queue, or the server is going. */
+static void drop(struct work *work)
+{
+	struct login *login = LOGIN_OF(work, work);
+	if (work->displaced)
+		auth_log_overload(login->backend, clock_now());
+	forgive(login);
+	pop3_drop(&login->event->event);
+	free(login);
+}
+
 /* ---- The handler ---- */
 
-static void leave_to_worker(struct auth_backend *backend, struct pop3_authenticate *event,
-			    uint64_t arrived)
+static void leave_to_worker(struct auth_backend *backend, const struct users *users,
+			    struct pop3_authenticate *event, const struct arrival *arrival)
 {
-	struct login *login = login_new(backend, event, arrived);
-	if (login == NULL)
+	struct login *login = login_new(backend, event, arrival);
+	if (login == NULL) {
+		leave(backend, users, event, arrival, false);
 		return;
+	}
 	login->work = (struct work){.run = run,
 				    .drop = drop,
 				    .party = throttle_party(backend->throttle, event->event.info)};
 	if (workers_submit(backend->workers, &login->work) != 0) {
-		auth_log_overload(backend, arrived);
+		auth_log_overload(backend, arrival->when);
 		forgive(login);
 		turn_away(login);
 	}
@@ -212,48 +223,49 @@ static void leave_to_worker(struct auth_backend *backend, struct pop3_authentica
 
 static void conclude(struct auth_backend *backend, const struct users *users,
 		     struct pop3_authenticate *event, const struct verdict *verdict,
-		     uint64_t arrived)
+		     const struct arrival *arrival)
 {
 	log_verdict(backend, event, verdict);
-	uint64_t when = auth_due(backend, users, event->event.info, verdict, arrived);
+	uint64_t when = auth_due(backend, users, event->event.info, verdict, arrival->when);
 	if (when == 0) {
 		answer(backend, event, verdict);
 		return;
 	}
-	struct login *login = login_new(backend, event, arrived);
+	struct login *login = login_new(backend, event, arrival);
 	if (login != NULL)
 		delay_no(login, verdict, when);
 }
 
 static void judge_here(struct auth_backend *backend, const struct court *court,
 		       const struct passwd_entry *entry, struct pop3_authenticate *event,
-		       uint64_t arrived)
+		       enum judge_effort effort, const struct arrival *arrival)
 {
-	struct verdict verdict = judge(court, entry, event, arrived);
-	clear(backend, court->users, event, &verdict, arrived);
-	conclude(backend, court->users, event, &verdict, arrived);
+	struct verdict verdict = judge(court, entry, event, effort, arrival->when);
+	leave(backend, court->users, event, arrival, verdict.result == POP3_DENIED);
+	conclude(backend, court->users, event, &verdict, arrival);
 }
 
 static void authenticate(struct pop3_authenticate *event, void *data)
 {
 	struct auth_backend *backend = data;
-	uint64_t now = clock_now();
+	struct arrival arrival = {.when = clock_now()};
 	struct users *users = users_hold(backend->file);
 	const struct court court = {backend->grants, backend->throttle, users};
 	const struct passwd_entry *entry = judge_entry(users, event);
-	const char *throttled = throttle_enter(backend->throttle, &users->settings.rules,
-					       event->event.info, event->user, now);
-	if (throttled != NULL) {
+	const struct throttle_refusal *refusal =
+		throttle_enter(backend->throttle, &users->settings.rules, event->event.info,
+			       event->user, arrival.when, &arrival.counted);
+	enum judge_effort effort = judge_effort(&court, entry, event, arrival.when);
+	if (refusal != NULL) {
 		const struct verdict verdict = {.result = POP3_TEMPORARY,
-						.text = THROTTLED_TEXT,
-						.reason = throttled,
+						.text = refusal->text,
+						.reason = refusal->reason,
 						.throttled = true};
-		conclude(backend, users, event, &verdict, now);
-	} else if (judge_is_quick(&court, entry, event, now) &&
-		   !users_are_stale(backend->file, users)) {
-		judge_here(backend, &court, entry, event, now);
+		conclude(backend, users, event, &verdict, &arrival);
+	} else if (effort != JUDGE_HASHES && !users_are_stale(backend->file, users)) {
+		judge_here(backend, &court, entry, event, effort, &arrival);
 	} else {
-		leave_to_worker(backend, event, now);
+		leave_to_worker(backend, users, event, &arrival);
 	}
 	users_release(backend->file, users);
 }

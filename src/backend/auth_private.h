@@ -25,9 +25,6 @@ struct auth_backend {
 	uint64_t overload_again; /* when the next line may be written */
 };
 
-/* What a client is told who has failed too often: it says nothing of this attempt. */
-#define THROTTLED_TEXT "too many failed logins, try again later"
-
 /* The queue for workers is full: said once in a while, with how often. */
 void auth_log_overload(struct auth_backend *, uint64_t now);
 /* One line for what is not let in. */

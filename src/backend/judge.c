@@ -35,27 +35,28 @@ static bool is_remembered(const struct court *court, const struct passwd_entry *
 }
 
 static enum auth_result check_password(const struct court *court, const struct passwd_entry *entry,
-				       const struct pop3_authenticate *event, uint64_t now)
+				       const struct pop3_authenticate *event,
+				       enum judge_effort effort, uint64_t now)
 {
 	const struct passwd *passwd = court->users->passwd;
-	if (auth_is_cheap(passwd, entry))
-		return auth_verify(passwd, entry, event->password, strlen(event->password));
-	if (is_remembered(court, entry, event, now))
+	/* Not asked again: it may be forgotten by now, and a hash is not for every thread. */
+	if (effort == JUDGE_REMEMBERS)
 		return AUTH_OK;
 	enum auth_result result =
 		auth_verify(passwd, entry, event->password, strlen(event->password));
-	if (result == AUTH_OK) {
+	if (result == AUTH_OK && effort == JUDGE_HASHES) {
 		const struct verified_login login = {entry->user, entry->secret, event->password};
 		throttle_remember(court->throttle, &court->users->settings.rules, &login, now);
 	}
 	return result;
 }
 
-bool judge_is_quick(const struct court *court, const struct passwd_entry *entry,
-		    const struct pop3_authenticate *event, uint64_t now)
+enum judge_effort judge_effort(const struct court *court, const struct passwd_entry *entry,
+			       const struct pop3_authenticate *event, uint64_t now)
 {
-	return event->challenge != NULL || auth_is_cheap(court->users->passwd, entry) ||
-	       is_remembered(court, entry, event, now);
+	if (event->challenge != NULL || auth_is_cheap(court->users->passwd, entry))
+		return JUDGE_COMPARES;
+	return is_remembered(court, entry, event, now) ? JUDGE_REMEMBERS : JUDGE_HASHES;
 }
 
 /* ---- The rest ---- */
@@ -100,11 +101,11 @@ struct verdict judge_admit(const struct court *court, const struct passwd_entry 
 }
 
 struct verdict judge(const struct court *court, const struct passwd_entry *entry,
-		     const struct pop3_authenticate *event, uint64_t now)
+		     const struct pop3_authenticate *event, enum judge_effort effort, uint64_t now)
 {
 	enum auth_result result = event->challenge != NULL
 					  ? check_digest(entry, event)
-					  : check_password(court, entry, event, now);
+					  : check_password(court, entry, event, effort, now);
 	if (result == AUTH_TEMPORARY)
 		return (struct verdict){.result = POP3_TEMPORARY,
 					.reason = "the password could not be checked"};

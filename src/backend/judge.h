@@ -1,6 +1,6 @@
 /*
  * Is this login right, and may the user have a maildrop? Judges one `authenticate` against one
- * generation of users. Any thread; how long it takes says judge_is_quick().
+ * generation of users. Any thread; how long it takes says judge_effort().
  */
 #ifndef POP3_BACKEND_JUDGE_H
 #define POP3_BACKEND_JUDGE_H
@@ -15,7 +15,14 @@ struct verdict {
 	const char *user;   /* the canonical name, if the result is POP3_OK; the generation's */
 	const char *text;   /* for the client; NULL = the standard one */
 	const char *reason; /* for the log; NULL = nothing to say */
-	bool throttled;     /* it was not judged: there were too many failures before */
+	bool throttled;     /* it was not judged, by throttle_enter() */
+};
+
+/* A thread that serves clients judges all but what needs a hash. */
+enum judge_effort {
+	JUDGE_COMPARES,  /* two texts, or a digest that is cheap */
+	JUDGE_REMEMBERS, /* the password was right a short while ago, and still is */
+	JUDGE_HASHES,    /* for as long as the secret's parameters ask for */
 };
 
 /* What it is judged with; all borrowed. */
@@ -27,16 +34,16 @@ struct court {
 
 /* The entry of who wants in; NULL: there is none. */
 const struct passwd_entry *judge_entry(const struct users *, const struct pop3_authenticate *);
-/* Can a thread that serves clients judge it: is it a mere comparison, or remembered as right? */
-bool judge_is_quick(const struct court *, const struct passwd_entry *,
-		    const struct pop3_authenticate *, uint64_t now);
+/* What it takes to judge it now. */
+enum judge_effort judge_effort(const struct court *, const struct passwd_entry *,
+			       const struct pop3_authenticate *, uint64_t now);
 /*
- * The verdict, `entry` by judge_entry(). With POP3_OK the session's grant has been put. Unknown,
- * wrong and disabled cost the same work; whatever else is wrong is only said to who knows the
- * password.
+ * The verdict, `entry` by judge_entry(), with the effort that judge_effort() found. With POP3_OK
+ * the session's grant has been put. Unknown, wrong and disabled cost the same work; whatever else
+ * is wrong is only said to who knows the password.
  */
 struct verdict judge(const struct court *, const struct passwd_entry *entry,
-		     const struct pop3_authenticate *, uint64_t now);
+		     const struct pop3_authenticate *, enum judge_effort, uint64_t now);
 
 /* The rest of it for a usable entry once who it is has been shown: whatever is wrong with it. */
 struct verdict judge_admit(const struct court *, const struct passwd_entry *, uint64_t session,

@@ -57,7 +57,8 @@ static int sync_directory(const char *path)
 	return result;
 }
 
-int maildrop_path_prepare(const struct maildrop_path *path)
+/* 0 or a negative errno value, with the path that it is of. */
+static int prepare(const struct maildrop_path *path, char failed[PATH_MAX])
 {
 	char parent[PATH_MAX];
 	struct stat status;
@@ -68,12 +69,21 @@ int maildrop_path_prepare(const struct maildrop_path *path)
 	if (strcmp(parent, path->home) == 0)
 		return 0;
 	IO_RETRY(result, mkdir(parent, 0700));
-	if (result != 0 && errno != EEXIST)
-		return -errno;
+	bool made = result == 0;
+	if (!made && errno != EEXIST) {
+		result = -errno;
+		memcpy(failed, parent, length + 1);
+		return result;
+	}
 	/* Without a maildrop in it whoever made it may not have come to sync it. */
-	if (result != 0 && folder_stat(AT_FDCWD, path->maildrop, &status) == 0)
+	if (!made && folder_stat(AT_FDCWD, path->maildrop, &status) == 0)
 		return 0;
-	return sync_directory(path->home);
+	result = sync_directory(path->home);
+	/* Who may enter the home but not read it cannot sync it, and did not make the folder. */
+	if (result == 0 || (!made && result == -EACCES))
+		return 0;
+	memcpy(failed, path->home, strlen(path->home) + 1);
+	return result;
 }
 
 void maildrop_delivery_failed(const struct pop3_maildir_failure *failure, void *delivery)
@@ -91,4 +101,18 @@ void maildrop_delivery_failed(const struct pop3_maildir_failure *failure, void *
 		fields[count++] = (struct pop3_field)LOG_TEXT(
 			"error", strerror_r(failure->error, error, sizeof error));
 	log_write(d->sink, POP3_LOG_ERROR, "store", fields, count);
+}
+
+const char *maildrop_path_prepare(const struct maildrop_path *path, const struct log_sink *log,
+				  const char *user)
+{
+	char place[PATH_MAX];
+	int result = prepare(path, place);
+	if (result == 0)
+		return NULL;
+	struct maildrop_delivery delivery = {log, user, place};
+	const struct pop3_maildir_failure failure = {
+		.result = POP3_MAILDIR_TEMPORARY, .text = "cannot make the home", .error = -result};
+	maildrop_delivery_failed(&failure, &delivery);
+	return failure.text;
 }

@@ -31,9 +31,11 @@ const char *maildrop_path_find(const struct passwd_entry *, const char *root, ui
 			       struct maildrop_path *path);
 /*
  * Make the folder that holds the Maildir (mode 0700) if it is missing and its home is not it: so
- * that a delivery finds it. Blocks. 0 or a negative errno value.
+ * that a delivery finds it. Blocks. NULL; else why not, as a phrase without a path: that and the
+ * error are logged, for `user`.
  */
-int maildrop_path_prepare(const struct maildrop_path *);
+const char *maildrop_path_prepare(const struct maildrop_path *, const struct log_sink *,
+				  const char *user);
 
 /* Whose delivery it is, for the log; all borrowed. */
 struct maildrop_delivery {

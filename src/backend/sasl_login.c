@@ -92,21 +92,29 @@ static void conclude(struct sasl_step *step, const struct users *users, const ch
 
 /* ---- Judgement ---- */
 
-/* Too many failures before? Then *verdict says so. */
-static bool is_throttled(const struct sasl_step *step, const struct users *users, const char *user,
-			 struct verdict *verdict)
+/*
+ * The attempt begins. False: it is not judged, and *verdict says why. *counted is for leave().
+ */
+static bool enter(const struct sasl_step *step, const struct users *users, const char *user,
+		  struct verdict *verdict, bool *counted)
 {
-	const char *why = throttle_enter(step->backend->throttle, &users->settings.rules,
-					 step->event->event.info, user, clock_now());
-	*verdict = (struct verdict){
-		.result = POP3_TEMPORARY, .text = THROTTLED_TEXT, .reason = why, .throttled = true};
-	return why != NULL;
+	const struct throttle_refusal *refusal =
+		throttle_enter(step->backend->throttle, &users->settings.rules,
+			       step->event->event.info, user, step->arrived, counted);
+	if (refusal != NULL)
+		*verdict = (struct verdict){.result = POP3_TEMPORARY,
+					    .text = refusal->text,
+					    .reason = refusal->reason,
+					    .throttled = true};
+	return refusal == NULL;
 }
 
-static void pass(const struct sasl_step *step, const struct users *users, const char *user)
+static void leave(const struct sasl_step *step, const struct users *users, const char *user,
+		  bool counted, bool failed)
 {
-	throttle_pass(step->backend->throttle, &users->settings.rules, step->event->event.info,
-		      user, clock_now());
+	if (counted)
+		throttle_leave(step->backend->throttle, &users->settings.rules,
+			       step->event->event.info, user, failed, step->arrived);
 }
 
 /* Who it is has been shown; may that user come in? */
@@ -167,24 +175,24 @@ static void fail_scram(struct sasl_step *step, const struct users *users, struct
 
 static void step_scram(struct sasl_step *step, const struct users *users, struct sasl_exchange *x)
 {
-	struct verdict throttled;
+	struct verdict refused;
 	char *reply = NULL;
 	size_t length = 0;
+	bool counted = false;
 	if (x->proven) {
 		finish_scram(step, users, x);
 		return;
 	}
 	const char *known = scram_server_user(x->scram);
-	if (known != NULL && is_throttled(step, users, known, &throttled)) {
-		fail_scram(step, users, x, &throttled);
+	if (known != NULL && !enter(step, users, known, &refused, &counted)) {
+		fail_scram(step, users, x, &refused);
 		return;
 	}
 	enum scram_result result =
 		scram_server_step(x->scram, users->passwd, users->settings.strip_domain,
 				  step->event->octets, step->event->length, &reply, &length);
 	x->proven = result == SCRAM_PROVEN;
-	if (known != NULL && result != SCRAM_DENIED)
-		pass(step, users, known);
+	leave(step, users, known, counted, result == SCRAM_DENIED);
 	if (result == SCRAM_DENIED || result == SCRAM_TEMPORARY)
 		fail_scram(step, users, x, result == SCRAM_DENIED ? &denied : &no_memory);
 	else
@@ -200,7 +208,8 @@ static void step_external(struct sasl_step *step, const struct users *users)
 	const char *user = event->event.info->certificate;
 	char authzid[POP3_USER_MAX + 1] = "";
 	struct verdict verdict;
-	if (is_throttled(step, users, user, &verdict)) {
+	bool counted = false;
+	if (!enter(step, users, user, &verdict, &counted)) {
 		conclude(step, users, user, &verdict);
 		return;
 	}
@@ -209,8 +218,7 @@ static void step_external(struct sasl_step *step, const struct users *users)
 	if (fits && event->length > 0)
 		memcpy(authzid, event->octets, event->length);
 	verdict = fits && *user != '\0' ? admit(step, users, user, authzid) : denied;
-	if (verdict.result != POP3_DENIED)
-		pass(step, users, user);
+	leave(step, users, user, counted, verdict.result == POP3_DENIED);
 	conclude(step, users, user, &verdict);
 }
 

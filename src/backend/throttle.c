@@ -29,7 +29,7 @@ struct throttle *throttle_new(void)
 		return NULL;
 	pthread_mutex_init(&t->mutex, NULL);
 	t->penalties = penalties_new();
-	t->logins = moments_new(PENALTY_ENTRIES);
+	t->logins = moments_new(LOGIN_ENTRIES);
 	t->verified = verified_new();
 	if (t->penalties == NULL || t->logins == NULL || t->verified == NULL ||
 	    getrandom(&t->key, sizeof t->key, 0) != sizeof t->key) {
@@ -86,33 +86,39 @@ static bool is_spared(const struct throttle_rules *rules, const struct pop3_info
 
 /* ---- Failures ---- */
 
-const char *throttle_enter(struct throttle *t, const struct throttle_rules *rules,
-			   const struct pop3_info *info, const char *user, uint64_t now)
+const struct throttle_refusal *throttle_enter(struct throttle *t,
+					      const struct throttle_rules *rules,
+					      const struct pop3_info *info, const char *user,
+					      uint64_t now, bool *counted)
 {
-	static const char *const reasons[] = {
-		[PENALTY_NONE] = NULL,
-		[PENALTY_ADDRESS] = "too many failed logins from this address",
-		[PENALTY_USER] = "too many failed logins of this user, and some from this address",
+	static const char failed[] = "too many failed logins, try again later";
+	static const struct throttle_refusal refusals[] = {
+		[PENALTY_ADDRESS] = {failed, "too many failed logins from this address"},
+		[PENALTY_USER] = {failed, "too many failed logins of this user, and some from this "
+					  "address"},
+		/* Not to be taken for guesses: etc/fail2ban knows those by their words. */
+		[PENALTY_CROWD] = {"too many logins at once, try again later",
+				   "too many logins at once from this address"},
 	};
 	char network[POP3_ADDRESS_SIZE];
+	*counted = false;
 	if (is_spared(rules, info))
 		return NULL;
 	network_of(info, network);
 	pthread_mutex_lock(&t->mutex);
-	enum penalty penalty = penalties_charge(t->penalties, &rules->penalty, network, user, now);
+	enum penalty penalty = penalties_begin(t->penalties, &rules->penalty, network, user, now);
 	pthread_mutex_unlock(&t->mutex);
-	return reasons[penalty];
+	*counted = penalty == PENALTY_NONE;
+	return penalty == PENALTY_NONE ? NULL : &refusals[penalty];
 }
 
-void throttle_pass(struct throttle *t, const struct throttle_rules *rules,
-		   const struct pop3_info *info, const char *user, uint64_t now)
+void throttle_leave(struct throttle *t, const struct throttle_rules *rules,
+		    const struct pop3_info *info, const char *user, bool failed, uint64_t now)
 {
 	char network[POP3_ADDRESS_SIZE];
-	if (is_spared(rules, info))
-		return;
 	network_of(info, network);
 	pthread_mutex_lock(&t->mutex);
-	penalties_refund(t->penalties, &rules->penalty, network, user, now);
+	penalties_end(t->penalties, &rules->penalty, network, user, failed, now);
 	pthread_mutex_unlock(&t->mutex);
 }
 

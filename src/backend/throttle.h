@@ -35,15 +35,22 @@ void throttle_free(struct throttle *);
 /* A number for the peer's address, for an IPv6 address for its /64: who is one party. Not 0. */
 uint64_t throttle_party(const struct throttle *, const struct pop3_info *);
 
+/* Why a login is not judged. */
+struct throttle_refusal {
+	const char *text;   /* for the client: says nothing of this attempt */
+	const char *reason; /* for the log */
+};
+
 /*
- * A login begins, `now` by clock_now(). NULL: it may be judged, and throttle_pass() is to follow if
- * it is not denied; else why not, for the log.
+ * A login begins, `now` by clock_now(). NULL: it may be judged; else why not, for good. *counted:
+ * it is counted as under way, and throttle_leave() is to follow, whatever becomes of it.
  */
-const char *throttle_enter(struct throttle *, const struct throttle_rules *,
-			   const struct pop3_info *, const char *user, uint64_t now);
-/* It has been judged, and was no wrong guess. */
-void throttle_pass(struct throttle *, const struct throttle_rules *, const struct pop3_info *,
-		   const char *user, uint64_t now);
+const struct throttle_refusal *throttle_enter(struct throttle *, const struct throttle_rules *,
+					      const struct pop3_info *, const char *user,
+					      uint64_t now, bool *counted);
+/* A login that was counted is over. `failed`: it was a wrong guess; `now` is when it began. */
+void throttle_leave(struct throttle *, const struct throttle_rules *, const struct pop3_info *,
+		    const char *user, bool failed, uint64_t now);
 /* How long after it began its "no" is due: the delay, grown by what the address did before. */
 uint32_t throttle_delay(struct throttle *, const struct throttle_rules *, const struct pop3_info *,
 			uint64_t now);

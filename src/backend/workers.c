@@ -141,8 +141,10 @@ int workers_submit(struct workers *pool, struct work *work)
 	 */
 	if (wake)
 		pthread_cond_signal(&pool->wake);
-	if (displaced != NULL)
+	if (displaced != NULL) {
+		displaced->displaced = true;
 		displaced->drop(displaced);
+	}
 	return result;
 }
 

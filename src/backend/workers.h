@@ -6,6 +6,7 @@
 #ifndef POP3_BACKEND_WORKERS_H
 #define POP3_BACKEND_WORKERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,7 +24,8 @@ struct work {
 	void (*run)(struct work *);  /* on a thread of the pool; may block */
 	void (*drop)(struct work *); /* the work will not be done; must not block */
 	uint64_t party;              /* on whose behalf; 0 = nobody's in particular */
-	uint64_t round;              /* private, as is what follows */
+	bool displaced; /* set before drop(): another took its place; else the pool is going */
+	uint64_t round; /* private, as is what follows */
 	struct pop3_link link;
 };
 

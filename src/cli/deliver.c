@@ -3,7 +3,8 @@
  * takes most exit codes for a reason to return the mail to its sender, so whatever an administrator
  * can mend is EX_TEMPFAIL: the message stays in its queue. Only a user that does not exist is
  * EX_NOUSER, and only a message that can never be delivered EX_DATAERR. The last line printed is
- * fit for the sender, who gets to see it.
+ * fit for the sender, who gets to see it, also of a message that waited until the MTA gave up: it
+ * says nothing of the machine. What an administrator needs, paths and all, is in the log.
  */
 #include <signal.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 /* What is to be done, whoever the user turns out to be. */
 struct job {
 	const struct options *options;
+	const struct log_sink *log;
 	uid_t mail_user;
 	const char *return_path, *delivered_to; /* NULL = not given */
 };
@@ -39,11 +41,15 @@ static void failed(const struct pop3_maildir_failure *failure, void *data)
 	maildrop_delivery_failed(failure, &attempt->delivery);
 }
 
+/* The message stays with the MTA, and `why` is all that its sender may see one day. */
+static int put_off(const char *why)
+{
+	return message(EX_TEMPFAIL, "try again later: %s", why);
+}
+
 static int deliver(const struct maildrop_path *path, const char *user, const struct job *job)
 {
-	struct logger logger;
-	logger_init(&logger, job->options);
-	struct attempt attempt = {.delivery = {&logger.sink, user, path->maildrop}, .text = ""};
+	struct attempt attempt = {.delivery = {job->log, user, path->maildrop}, .text = ""};
 	const struct pop3_maildir_options options = {.size = sizeof options,
 						     .home = path->home,
 						     .return_path = job->return_path,
@@ -53,9 +59,9 @@ static int deliver(const struct maildrop_path *path, const char *user, const str
 						     .data = &attempt,
 						     .skip_mbox_line = true};
 
-	int result = maildrop_path_prepare(path);
-	if (result != 0)
-		return message(EX_TEMPFAIL, "%s: %s", path->maildrop, strerror(-result));
+	const char *wrong = maildrop_path_prepare(path, job->log, user);
+	if (wrong != NULL)
+		return put_off(wrong);
 	switch (pop3_maildir_deliver_from(path->maildrop, &options, STDIN_FILENO)) {
 	case POP3_MAILDIR_OK:
 		return EX_OK;
@@ -64,17 +70,19 @@ static int deliver(const struct maildrop_path *path, const char *user, const str
 	case POP3_MAILDIR_TEMPORARY:
 		break;
 	}
-	return message(EX_TEMPFAIL, "try again later: %s", attempt.text);
+	return put_off(attempt.text);
 }
 
 static int deliver_to_entry(const struct passwd_entry *entry, const struct job *job)
 {
-	const struct options *options = job->options;
 	struct maildrop_path path;
-	const char *wrong = maildrop_path_find(entry, options->maildir, job->mail_user, &path);
-	if (wrong != NULL)
-		return message(EX_TEMPFAIL, "%s:%u: user %s: %s", options->passwd, entry->line,
-			       entry->user, wrong);
+	const char *wrong = maildrop_path_find(entry, job->options->maildir, job->mail_user, &path);
+	if (wrong != NULL) {
+		LOG(job->log, POP3_LOG_ERROR, "users", LOG_TEXT("file", job->options->passwd),
+		    LOG_NUMBER("line", entry->line), LOG_TEXT("user", entry->user),
+		    LOG_TEXT("text", wrong));
+		return put_off("the user's maildrop is not set up");
+	}
 	return deliver(&path, entry->user, job);
 }
 
@@ -85,10 +93,11 @@ static int deliver_to_user(const char *user, const struct job *job)
 	struct passwd *passwd;
 
 	int result = passwd_load(options->passwd, &why, &passwd);
-	if (result != 0 && why.line > 0)
-		return message(EX_TEMPFAIL, "%s:%u: %s", options->passwd, why.line, why.text);
-	if (result != 0)
-		return message(EX_TEMPFAIL, "%s: %s", options->passwd, why.text);
+	if (result != 0) {
+		LOG(job->log, POP3_LOG_ERROR, "users", LOG_TEXT("file", options->passwd),
+		    LOG_NUMBER("line", why.line), LOG_TEXT("text", why.text));
+		return put_off("the users cannot be read");
+	}
 	const struct recipient_rules rules = {.delimiters = options->recipient_delimiter,
 					      .strip_domain = options->strip_domain};
 	const struct passwd_entry *entry = recipient_find(passwd, user, &rules);
@@ -135,8 +144,11 @@ static int run_as_mail_user(const struct arguments *arguments, const struct opti
 	if (code == 0)
 		code = process_drop(&account);
 	if (code != 0)
-		return EX_TEMPFAIL;
+		return put_off("the mail user is not set up");
+	struct logger logger;
+	logger_init(&logger, options);
 	const struct job job = {.options = options,
+				.log = &logger.sink,
 				.mail_user = account.uid,
 				.return_path = arguments_value(arguments, "return-path"),
 				.delivered_to = arguments_value(arguments, "delivered-to")};
@@ -150,7 +162,7 @@ static int run(const struct arguments *arguments)
 	ignore_signals();
 	int code = arguments_load(arguments, &options);
 	if (code != 0)
-		return code == EX_USAGE ? code : EX_TEMPFAIL;
+		return code == EX_USAGE ? code : put_off("the configuration cannot be used");
 	code = run_as_mail_user(arguments, &options);
 	options_fini(&options);
 	return code;

@@ -54,7 +54,7 @@ static enum pop3_result make_mailbox(const struct dev *dev, const char *user,
 						     .failed = maildrop_delivery_failed,
 						     .data = &delivery};
 	/* A few mkdir(2) on this thread: fine for one developer, work for a worker elsewhere. */
-	if (maildrop_path_prepare(path) != 0 ||
+	if (maildrop_path_prepare(path, &dev->logger.sink, user) != NULL ||
 	    pop3_maildir_prepare(path->maildrop, &options) != POP3_MAILDIR_OK)
 		return POP3_TEMPORARY;
 	return POP3_OK;

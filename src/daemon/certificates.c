@@ -51,7 +51,7 @@ static void as_warning(const char *text, bool fatal, void *data)
 	if (!fatal)
 		return;
 	snprintf(whole, sizeof whole,
-		 "%s (as user %s): a reload could not read it, and the old one would stay; let %s "
+		 "%s (as user %s): every reload is refused until it can read this; let %s "
 		 "read the file and enter its folder, for instance by chgrp and chmod g+r",
 		 text, r->user, r->user);
 	r->count++;

@@ -123,52 +123,75 @@ static const char *passwd_place(const struct options *options, const struct pass
 	return place;
 }
 
+/* True if this is the result of reading a good passwd file, else the log says what is wrong. */
+static bool users_are_fine(int result, const struct options *options,
+			   const struct passwd_error *error, struct daemon *d)
+{
+	char place[PLACE_SIZE];
+	if (result != 0)
+		log_problem(passwd_place(options, error, place), error->line,
+			    result == -ENOMEM ? strerror(ENOMEM) : error->text, d);
+	return result == 0;
+}
+
+static bool check_users(struct daemon *d, const struct options *options)
+{
+	struct passwd_error error = {0};
+	struct passwd *passwd = NULL;
+	int result = passwd_load(options->passwd, &error, &passwd);
+	passwd_unref(passwd);
+	return users_are_fine(result, options, &error, d);
+}
+
 static bool reload_users(struct daemon *d, const struct options *options)
 {
 	const struct auth_settings settings = auth_settings(d, options);
 	struct passwd_error error = {0};
-
 	int result = auth_backend_reload(d->auth, &settings, &error);
-	if (result == 0)
-		return true;
-	char place[PLACE_SIZE];
-	log_problem(passwd_place(options, &error, place), error.line,
-		    result == -ENOMEM ? strerror(ENOMEM) : error.text, d);
-	return false;
+	return users_are_fine(result, options, &error, d);
 }
 
-/* What a reload may take away: the protection that addresses were opened with. */
+/* What a reload may not take away: what addresses were opened with. */
 static bool is_fit(struct daemon *d, const struct options *options)
 {
 	const char *address = ports_unfit(&d->started, options);
+	const char *why = ports_unfit_text;
+	if (address == NULL && d->started.listen_tls.count > 0 && options->cert.count == 0) {
+		address = d->started.listen_tls.items[0];
+		why = "listen_tls is in use, and needs cert and key";
+	}
 	if (address != NULL)
-		log_problem(address, 0, ports_unfit_text, d);
+		log_problem(address, 0, why, d);
 	return address == NULL;
 }
 
-/* The users come last, for they are what can still fail after it has been looked at. */
+/* Everything that can be wrong, before anything is changed. */
 static bool check_all(struct daemon *d, const struct options *options)
 {
 	return is_fit(d, options) && certificates_check_reload(options, &d->logger.sink) &&
-	       reload_users(d, options);
+	       check_users(d, options);
+}
+
+/* What may still fail, if files change meanwhile or memory runs out. */
+static bool reload_server(struct daemon *d, const struct options *options)
+{
+	struct server_settings server;
+	server_options(options, offers_apop(options), &d->logger.sink, &server);
+	return pop3_server_configure(d->server, &server.options) == 0 && reload_users(d, options);
 }
 
 /* All or nothing: whatever is wrong, everything stays as it was. */
 static bool reload_all(struct daemon *d)
 {
 	const struct option_report report = {log_problem, d};
-	struct server_settings server;
 	struct options options;
 
 	if (options_load(d->input, &report, &options) != 0)
 		return false;
-	if (!check_all(d, &options)) {
+	if (!check_all(d, &options) || !reload_server(d, &options)) {
 		options_fini(&options);
 		return false;
 	}
-	server_options(&options, offers_apop(&options), &d->logger.sink, &server);
-	if (pop3_server_configure(d->server, &server.options) != 0)
-		log_problem("certificates, limits and timeouts", 0, "stay as they were", d);
 	logger_configure(&d->logger, &options);
 	const struct maildrop_options store = store_options(&options);
 	store_backend_configure(d->store, &store);

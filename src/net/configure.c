@@ -10,6 +10,8 @@
 #include "net/server.h"
 #include "net/tls_config.h"
 
+static const char invalid[] = "options: size, apop or require_tls is none of its values";
+
 int pop3_options_check(const struct pop3_options *options,
 		       void (*problem)(const char *text, bool fatal, void *data), void *data)
 {
@@ -20,7 +22,7 @@ int pop3_options_check(const struct pop3_options *options,
 	if (error == 0)
 		error = tls_config_new(&all, NULL, &report, &config);
 	else if (problem != NULL)
-		problem("options: apop or require_tls is none of its values", true, data);
+		problem(invalid, true, data);
 	if (error == 0)
 		tls_config_unref(config);
 	return error;
@@ -49,9 +51,12 @@ int server_load_tls(struct pop3_server *s, const struct pop3_options *options,
 {
 	struct pop3_options all;
 	int error = settings_read(options, &all);
-	if (error < 0)
+	if (error < 0) {
+		all.log = all.log == NULL ? log_to_stderr : all.log;
+		log_problem(invalid, true, &all);
 		return error;
-	if (!all.tls.keep)
+	}
+	if (!all.tls.keep || s->tls == NULL)
 		return load(s, &all, config);
 	*config = tls_config_ref(s->tls);
 	return 0;

@@ -63,13 +63,15 @@ int connection_open(struct pop3_server *s, int descriptor, const struct pop3_inf
 		free(c);
 		return -ENOMEM;
 	}
+	/* Of the same moment as the session's options; `connected` may bring others. */
+	c->tls_config = tls_config_ref(s->tls);
 	c->session = session_new(&s->context, info, descriptor, c, tls_first, s->now);
 	if (c->session == NULL) {
+		tls_config_unref(c->tls_config);
 		loop_remove(&s->loop, &c->watch);
 		free(c);
 		return -ENOMEM;
 	}
-	c->tls_config = tls_config_ref(s->tls);
 	c->ticket = *ticket;
 	list_insert(&s->connections, &c->link);
 	list_insert(&s->strangers, &c->stranger);

@@ -25,7 +25,7 @@ struct connection {
 	struct tls_config *tls_config; /* of when it was accepted; NULL: no TLS */
 	struct tls *tls;               /* between socket and session; NULL: nothing is */
 	uint64_t output_by;            /* with tls: when its output must have moved on */
-	uint64_t flush_until;          /* the last octets must be out; 0: they are not due yet */
+	uint64_t flush_until;          /* an alert must be out; 0: that is not due */
 	struct load_job job;
 	struct admission_ticket ticket;
 	uint64_t since; /* when it was accepted */

@@ -21,8 +21,8 @@ void pump_tls_start(struct connection *);
 bool pump_tls_in(struct connection *, const struct pop3_wants *, size_t *budget);
 bool pump_tls_out(struct connection *, size_t *budget);
 /*
- * The session is over. Has everything been sent, the end of TLS included, or is it too late? Only
- * then the socket is shut. Without TLS: true.
+ * The session has nothing more to say. Has everything been sent, the end of TLS included, or is it
+ * too late? Only then the socket is shut. Without TLS: true.
  */
 bool pump_tls_is_flushed(struct connection *);
 

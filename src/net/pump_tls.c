@@ -89,7 +89,7 @@ bool pump_tls_in(struct connection *c, const struct pop3_wants *w, size_t *budge
 	if (c->at_end)
 		return false;
 	if (tls_state(c->tls) == TLS_SHAKING)
-		return shake(c, budget);
+		return w->start_tls && shake(c, budget);
 	if (!w->read)
 		return false;
 	if (c->leftover.length > 0)
@@ -111,12 +111,18 @@ bool pump_tls_in(struct connection *c, const struct pop3_wants *w, size_t *budge
 
 /* ---- Out ---- */
 
+static bool is_writable(const struct connection *c)
+{
+	enum tls_state state = tls_state(c->tls);
+	return state == TLS_OPEN || state == TLS_CLOSED;
+}
+
 /* For the session these octets are sent; if they stay here the connection's own deadline ends it.
  */
 static bool encrypt(struct connection *c)
 {
 	bool moved = false;
-	if (tls_state(c->tls) != TLS_OPEN && tls_state(c->tls) != TLS_CLOSED)
+	if (!is_writable(c))
 		return false;
 	for (;;) {
 		size_t length;
@@ -170,6 +176,11 @@ bool pump_tls_out(struct connection *c, size_t *budget)
 
 /* ---- The end ---- */
 
+/*
+ * What is left may end a reply, which the client has as much time for as without TLS: `output_by`,
+ * which runs while the socket takes nothing. An alert, or whatever is left of a session that has
+ * ended itself, is not worth waiting for.
+ */
 bool pump_tls_is_flushed(struct connection *c)
 {
 	size_t left, budget = TURN_OCTETS_MAX;
@@ -183,6 +194,8 @@ bool pump_tls_is_flushed(struct connection *c)
 	tls_output(c->tls, &left);
 	if (left == 0)
 		return true;
+	if (is_writable(c) && !pop3_session_wants(c->session).finished)
+		return false;
 	if (c->flush_until == 0)
 		c->flush_until = c->server->now + LINGER_TIME;
 	return c->server->now >= c->flush_until;

@@ -17,8 +17,8 @@
 #include "base/secret.h"
 #include "net/tls_private.h"
 
-/* Room for a problem's text: a path and what is wrong with it. */
-#define TEXT_SIZE 512
+/* Room for a problem's text: what is wrong with a path, of which 400 octets are shown, or two. */
+#define TEXT_SIZE 1024
 /* "2026-01-31 12:00:00 UTC" and a NUL. */
 #define MOMENT_SIZE 32
 
@@ -38,7 +38,7 @@ void tls_report(const struct tls_report *report, bool fatal, const char *format,
 
 int tls_report_error(const struct tls_report *report, const char *name, int error)
 {
-	tls_report(report, true, "%s: %s", name, gnutls_strerror(error));
+	tls_report(report, true, "%.400s: %s", name, gnutls_strerror(error));
 	return error == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EINVAL;
 }
 
@@ -115,7 +115,7 @@ static int piece_init(struct piece *p, const char *text, const char *what,
 	}
 	int error = piece_read(p, text);
 	if (error < 0)
-		tls_report(report, true, "%s: %s", text, strerror(-error));
+		tls_report(report, true, "%.400s: %s", text, strerror(-error));
 	return error;
 }
 
@@ -130,10 +130,10 @@ static void check_dates(const struct piece *p, gnutls_x509_crt_t certificate,
 	time_t from = gnutls_x509_crt_get_activation_time(certificate);
 	time_t until = gnutls_x509_crt_get_expiration_time(certificate);
 	if (until < now)
-		tls_report(report, false, "%s: the certificate expired at %s", p->name,
+		tls_report(report, false, "%.400s: the certificate expired at %s", p->name,
 			   moment_text(until, moment));
 	else if (from > now)
-		tls_report(report, false, "%s: the certificate is not valid before %s", p->name,
+		tls_report(report, false, "%.400s: the certificate is not valid before %s", p->name,
 			   moment_text(from, moment));
 }
 
@@ -144,7 +144,7 @@ static int check_chain(const struct piece *p, const struct tls_report *report)
 	unsigned count = 0;
 	int error = gnutls_x509_crt_list_import2(&chain, &count, &p->data, GNUTLS_X509_FMT_PEM, 0);
 	if (error < 0) {
-		tls_report(report, true, "%s: holds no PEM certificate that can be read: %s",
+		tls_report(report, true, "%.400s: holds no PEM certificate that can be read: %s",
 			   p->name, gnutls_strerror(error));
 		return error == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EINVAL;
 	}
@@ -155,21 +155,44 @@ static int check_chain(const struct piece *p, const struct tls_report *report)
 	return 0;
 }
 
+/* A key that no signature in our priorities is made with would leave clients without a handshake.
+ */
+static bool is_usable(gnutls_x509_privkey_t key)
+{
+	unsigned bits = 0;
+	switch (gnutls_x509_privkey_get_pk_algorithm2(key, &bits)) {
+	case GNUTLS_PK_RSA:
+	case GNUTLS_PK_EDDSA_ED25519:
+		return true;
+	case GNUTLS_PK_ECDSA:
+		return bits == 256 || bits == 384;
+	default:
+		return false;
+	}
+}
+
 static int check_key(const struct piece *p, const struct tls_report *report)
 {
 	gnutls_x509_privkey_t key;
+	bool usable = false;
 	int error = gnutls_x509_privkey_init(&key);
 	if (error == 0) {
 		error = gnutls_x509_privkey_import2(key, &p->data, GNUTLS_X509_FMT_PEM, NULL, 0);
+		usable = error >= 0 && is_usable(key);
 		gnutls_x509_privkey_deinit(key);
 	}
-	if (error >= 0)
+	if (usable)
 		return 0;
-	if (error == GNUTLS_E_DECRYPTION_FAILED)
-		tls_report(report, true, "%s: the key is encrypted, and nobody can be asked",
+	if (error >= 0)
+		tls_report(report, true,
+			   "%.400s: no client could use the key; TLS here is for RSA, ECDSA P-256 "
+			   "or P-384, or Ed25519",
+			   p->name);
+	else if (error == GNUTLS_E_DECRYPTION_FAILED)
+		tls_report(report, true, "%.400s: the key is encrypted, and nobody can be asked",
 			   p->name);
 	else
-		tls_report(report, true, "%s: holds no PEM key that can be read: %s", p->name,
+		tls_report(report, true, "%.400s: holds no PEM key that can be read: %s", p->name,
 			   gnutls_strerror(error));
 	return error == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EINVAL;
 }
@@ -184,7 +207,7 @@ static int add_pair(gnutls_certificate_credentials_t credentials, const struct p
 		return index;
 	if (index != GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
 		return tls_report_error(report, cert->name, index);
-	tls_report(report, true, "%s: is not the key of the certificate in %s", key->name,
+	tls_report(report, true, "%.400s: is not the key of the certificate in %.400s", key->name,
 		   cert->name);
 	return -EINVAL;
 }
@@ -227,14 +250,20 @@ static int check_staple(const struct piece *p, gnutls_x509_crt_fmt_t form,
 						    NULL, &next, NULL, NULL);
 	gnutls_ocsp_resp_deinit(response);
 	if (error < 0) {
-		tls_report(report, true, "%s: holds no OCSP response that can be read: %s", p->name,
-			   gnutls_strerror(error));
+		tls_report(report, true, "%.400s: holds no OCSP response that can be read: %s",
+			   p->name, gnutls_strerror(error));
 		return error == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EINVAL;
+	}
+	if (status == GNUTLS_OCSP_CERT_REVOKED) {
+		tls_report(report, true,
+			   "%.400s: the OCSP response says that the certificate is revoked",
+			   p->name);
+		return -EINVAL;
 	}
 	if (next == (time_t)-1 || next >= time(NULL))
 		return 0;
 	char moment[MOMENT_SIZE];
-	tls_report(report, true, "%s: the OCSP response expired at %s", p->name,
+	tls_report(report, true, "%.400s: the OCSP response expired at %s", p->name,
 		   moment_text(next, moment));
 	return -EINVAL;
 }

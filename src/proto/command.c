@@ -1,6 +1,6 @@
 /*
- * The command table and what every command goes through: log, `command` handlers, state, arguments,
- * handler.
+ * The command table and what every command goes through: log, need of TLS, `command` handlers,
+ * state, arguments, handler.
  */
 #include "proto/command.h"
 
@@ -166,8 +166,6 @@ static void run_built_in(struct pop3_session *s, const char *verb, char *text)
 {
 	const struct command *c = find(s, verb);
 	struct arguments a = {0};
-	if (is_barred(s, c, verb))
-		return;
 	if (c == NULL) {
 		reply_bad_command(s, TEXT_UNKNOWN_COMMAND);
 		return;
@@ -252,6 +250,10 @@ void command_execute(struct pop3_session *s, char *text)
 		secret_free(s->user);
 		s->user = NULL;
 	}
+	/* Before anybody else hears of it: a handler could take a password that came in the clear.
+	 */
+	if (is_barred(s, find(s, text), text))
+		return;
 	if (!is_handled(s, text, arguments))
 		run_built_in(s, text, arguments);
 }

@@ -260,13 +260,23 @@ static enum line_rule line_rule(const struct pop3_session *s)
 	return s->state == POP3_AUTHORIZATION ? LINES_LONG_AUTH : LINES_SHORT;
 }
 
+/* A request of HTTP is often longer than any command. */
+static bool is_foreign(struct pop3_session *s, enum line_status status, const char *text)
+{
+	bool http = status == LINE_WHOLE && session_hears_http(text);
+	if (http)
+		session_note_fault(s, "speaks HTTP");
+	else if (status == LINE_TOO_LONG)
+		session_note_fault(s, "the first line is too long");
+	return http || status == LINE_TOO_LONG;
+}
+
 static void take_line(struct pop3_session *s, enum line_status status, char *text)
 {
 	bool first = !s->spoken;
 	s->spoken = true;
 	s->idle_since = s->now;
-	if (first && status == LINE_WHOLE && session_hears_http(text)) {
-		session_note_fault(s, "speaks HTTP");
+	if (first && is_foreign(s, status, text)) {
 		session_terminate(s, POP3_REASON_REFUSED);
 		return;
 	}

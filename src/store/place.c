@@ -55,9 +55,11 @@ static int check_home(const char *maildir, const char *home)
 			return error;
 		home = parent;
 	}
-	int descriptor = open_directory(home);
+	/* It need not be readable: who has many users may let them enter their folders alone. */
+	int descriptor;
+	IO_RETRY(descriptor, open(home, O_PATH | O_DIRECTORY | O_CLOEXEC));
 	if (descriptor < 0)
-		return descriptor;
+		return -errno;
 	close(descriptor);
 	return 0;
 }

@@ -37,7 +37,10 @@ void unique_init(struct unique *u)
 			     .process = (uint32_t)getpid(),
 			     .count = atomic_fetch_add(&names, 1),
 			     .random = random_number()};
-	if (gethostname(u->host, sizeof u->host - 1) < 0 || u->host[0] == '\0')
+	/* One that does not fit may be cut without a NUL: the last octet stays one. */
+	int result = gethostname(u->host, sizeof u->host);
+	u->host[sizeof u->host - 1] = '\0';
+	if (result < 0 || u->host[0] == '\0')
 		memcpy(u->host, "localhost", sizeof "localhost");
 }
 

@@ -87,7 +87,7 @@ class Deliver(DeliveryTestCase):
 
     def test_broken_passwd_file_is_named_by_line_and_not_the_users_fault(self):
         self.place.write_passwd("alice:{PLAIN}x\nbroken\n")
-        self.deliver(code=TEMPFAIL, pattern=r"passwd:2\b")
+        self.deliver(code=TEMPFAIL, pattern=r"passwd line=2 ")
 
     def test_stdin_that_is_cut_by_a_signal_delivers_nothing(self):
         with subprocess.Popen(command(*self.words()), stdin=subprocess.PIPE,

@@ -65,6 +65,9 @@ class Fail2ban(TestCase):
     def test_failures_of_who_knows_the_password_are_not_found(self):
         lines = [SYSLOG + 'session=7 level=warning event=login_refused user="carol" '
                  'peer=192.0.2.1:4711 method=PASS reason="the entry\'s uid is not the mail user\'s"',
+                 SYSLOG + 'session=7 level=warning event=login_refused user="carol" '
+                 'peer=192.0.2.2:4711 method=PASS '
+                 'reason="too many logins at once from this address"',
                  SYSLOG + 'session=8 level=info event=login_refused user="eve" '
                  'peer=[2001:db8::1]:4711 method=PASS reason="wrong password"']
         self.assertEqual(self.matched(lines), ["2001:db8::1"])

@@ -12,6 +12,7 @@ DENIED = "-ERR [AUTH] authentication failed"
 class Names(TestCase):
     def attempt(self, server, user):
         client = self.client(server)
+        client.command("NOOP")  # a first line that is too long gets no answer
         first = client.command("USER " + user)
         second = client.command("PASS wonderland") if first.startswith("+OK") else None
         client.quit()

@@ -165,6 +165,16 @@ class Recipes(TestCase):
         self.assert_no_path(re.search(pattern, site.mta.log_text()[before:]).group())
         self.assertEqual(0, site.waiting(user, home))
 
+    def await_retries(self, site, user, home):
+        """The queue is asked to try until the message is there."""
+        for _ in range(10):
+            site.mta.retry()
+            try:
+                self.wait_until(lambda: site.waiting(user, home), guard=5)
+                return
+            except self.failureException:
+                continue
+
     def put_off_and_mend(self, user, mend):
         """A message that cannot be delivered waits until somebody mends what is wrong."""
         home = "/srv/home/" + user
@@ -180,6 +190,7 @@ class Recipes(TestCase):
                 site.mta.retry()
         for site in SITES:
             with self.subTest(mta=site.name):
+                self.await_retries(site, user, home)
                 (got,) = self.take(site, user, home=home)
                 self.assert_message(got, data, recipient=address)
                 self.assertEqual(0, site.waiting("bob"))

@@ -1,8 +1,8 @@
 /*
  * A whole session on any input, fed in pieces that the input chooses. Checked: every line gets
- * exactly one status line, but for a first line of HTTP; only the commands that may do so send
- * more, and end it with the dot; the output stays bounded; what STAT says agrees with a model of
- * the marks; nothing is deleted but by QUIT, and then exactly what was marked.
+ * exactly one status line, but for a first line of HTTP or over 255 octets; only the commands that
+ * may do so send more, and end it with the dot; the output stays bounded; what STAT says agrees
+ * with a model of the marks; nothing is deleted but by QUIT, and then exactly what was marked.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -218,8 +218,9 @@ static bool feed_line(struct pop3_session *s, struct model *m, const uint8_t *li
 	text[strcspn(text, "\r\n")] = '\0';
 	out[got] = '\0';
 	if (got == 0) {
-		/* Only a browser gets no answer at all. */
-		CHECK(!m->spoken && strstr(text, " HTTP/") != NULL);
+		/* Only a browser, or what may be one, gets no answer at all. */
+		CHECK(!m->spoken);
+		CHECK(length > LINE_MAX_OCTETS || strstr(text, " HTTP/") != NULL);
 		CHECK(pop3_session_wants(s).close);
 		return true;
 	}

@@ -88,8 +88,7 @@ class Mta(ServerProcess):
         words = self.program()
         if not os.access(words[0], os.X_OK):
             raise AssertionError(f"{words[0]} is missing: scripts/test unpacks it")
-        libraries = glob.glob(os.path.join(self.unpacked, "usr/lib/*"))
-        return ["env", "-i", "PATH=" + PATH, "LD_LIBRARY_PATH=" + ":".join(libraries),
+        return ["env", "-i", "PATH=" + PATH, self.libraries(),
                 "unshare", "--mount", "--propagation", "private", "--pid", "--fork",
                 "--mount-proc", "sh", "-euc", ENTER, "enter", self.root, " ".join(PRIVATE), *words]
 
@@ -98,6 +97,10 @@ class Mta(ServerProcess):
         path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
         with open(path, encoding="ascii") as file:
             return int(file.read().split()[0])
+
+    def libraries(self):
+        """For env(1): where those of the unpacked packages are."""
+        return "LD_LIBRARY_PATH=" + ":".join(glob.glob(os.path.join(self.unpacked, "usr/lib/*")))
 
     def inside(self, *words):
         """The command line that runs another one in the mount namespace."""
@@ -177,7 +180,8 @@ maximal_backoff_time = 1s
         return [self.unpacked + "/usr/lib/postfix/sbin/master", "-i"]
 
     def retry(self):
-        """It does so each second."""
+        # It does so each second, but not with a message whose last attempt was still ending then.
+        self.run("env", self.libraries(), self.unpacked + "/usr/sbin/postqueue", "-f")
 
 
 class OpenSmtpd(Mta):

@@ -70,12 +70,13 @@ class Authority:
                 "-keyfile", self.path("ca.key"), "-in", self.path(name + ".csr"),
                 "-extfile", self.path("extensions"), "-out", self.path(name + ".pem"), *dates)
 
-    def staple(self, name, minutes=60):
-        """An OCSP response that says that the certificate `name` is good; its path."""
+    def staple(self, name, minutes=60, revoked=False):
+        """An OCSP response that says that the certificate `name` is good, or not; its path."""
         serial = openssl("x509", "-in", self.path(name + ".pem"), "-noout", "-serial")
         number = serial.stdout.decode().strip().partition("=")[2]
         with open(self.path("ocsp.index"), "w", encoding="ascii") as file:
-            file.write(f"V\t400101000000Z\t\t{number}\tunknown\t/CN={name}\n")
+            state = "R\t400101000000Z\t240101000000Z" if revoked else "V\t400101000000Z\t"
+            file.write(f"{state}\t{number}\tunknown\t/CN={name}\n")
         openssl("ocsp", "-index", self.path("ocsp.index"), "-rsigner", self.ca,
                 "-rkey", self.path("ca.key"), "-CA", self.ca, "-issuer", self.ca,
                 "-cert", self.path(name + ".pem"), "-nmin", str(minutes),

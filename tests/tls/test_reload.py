@@ -124,6 +124,27 @@ class Reload(TlsCase):
             self.assertEqual(self.served(server), "first")
             self.count()
 
+    def test_a_reload_that_takes_tls_from_its_address_changes_nothing(self):
+        """The new configuration is right by itself, but the address is open."""
+        self.install("first", "first")
+        lines = f"listen_tls = 127.0.0.1:0\ncert = {self.cert}\nkey = {self.key}\n"
+        server = self.server_to_start(config=lines).start(2)
+        server.write(server.config_path, "strip_domain = yes\n")
+        server.expect_log("event=reload place=")
+        self.assertEqual(self.reload(server, 1), "refused")
+        self.assert_log('level=error event=reload place="?127.0.0.1:0"? '
+                        'text="listen_tls is in use, and needs cert and key"', server)
+        self.assertEqual(self.served(server), "first")
+        server.expect_log("authentication|denied|failed")
+        client = self.tls_client(server, "implicit")
+        client.ok("USER alice@localhost")
+        self.assertEqual(client.command("PASS wonderland"), "-ERR [AUTH] authentication failed")
+        client.close()
+        # And with the pair it is taken.
+        server.write(server.config_path, lines + "strip_domain = yes\n")
+        self.assertEqual(self.reload(server, 2), "done")
+        self.tls_client(server, "implicit").login("alice@localhost", "wonderland")
+
     def test_resumption_outlives_a_reload_and_not_a_restart(self):
         server = self.start()
         context = self.ca.context("TLS1.2")

@@ -259,7 +259,13 @@ static void nap(void)
 
 void client_init(struct client *client, struct stage *stage, bool loopback)
 {
-	const struct pop3_info info = {.peer = "192.0.2.1:4711", .loopback = loopback};
+	client_init_from(client, stage, "192.0.2.1:4711", loopback);
+}
+
+void client_init_from(struct client *client, struct stage *stage, const char *peer, bool loopback)
+{
+	struct pop3_info info = {.loopback = loopback};
+	snprintf(info.peer, sizeof info.peer, "%s", peer);
 	*client = (struct client){.stage = stage};
 	client->session = pop3_session_new(stage->server, &info, clock_now());
 	CU_ASSERT_PTR_NOT_NULL_FATAL(client->session);

@@ -72,6 +72,8 @@ struct client {
 
 /* A connection from this machine, or from far away; its greeting is taken. */
 void client_init(struct client *, struct stage *, bool loopback);
+/* The same, from this address and port. */
+void client_init_from(struct client *, struct stage *, const char *peer, bool loopback);
 /* A client that goes without a word, if it is still there. */
 void client_fini(struct client *);
 /* Send commands without waiting for replies. */

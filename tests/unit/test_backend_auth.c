@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/judge.h"
 #include "base/clock.h"
 #include "unit/backend_stage.h"
 
@@ -280,6 +281,33 @@ static void login_that_finds_the_queue_full_may_try_again(void)
 	stage_fini(&stage);
 }
 
+static void login_that_loses_its_place_to_another_address_is_logged(void)
+{
+	struct stage stage;
+	struct client many[2], other;
+	struct gate gate;
+	stage_init(&stage, passwd());
+	stage.crypt_queue = 2;
+	stage_open(&stage);
+	client_init_from(&other, &stage, "192.0.2.2:4711", false);
+	gate_close(&gate, stage.crypt);
+	for (int i = 0; i < 2; i++) {
+		client_init(&many[i], &stage, false);
+		client_says(&many[i], "USER alice\r\nPASS wrong\r\n", "+OK send PASS\r\n");
+	}
+	client_says(&other, "USER alice\r\nPASS wonderland\r\n", "+OK send PASS\r\n");
+	client_says(&many[1], "", TEMPORARY);
+	stage_expect_log(&stage, "event=login_overload", "count=1");
+	gate_open(&gate);
+	client_says(&other, "", "+OK maildrop ready\r\n");
+	client_says(&many[0], "", DENIED);
+	stage_expect_log(&stage, "user=\"alice\"", "wrong password");
+	client_fini(&many[0]);
+	client_fini(&many[1]);
+	client_fini(&other);
+	stage_fini(&stage);
+}
+
 static void denied_login_far_away_waits_for_the_failure_delay(void)
 {
 	struct stage stage;
@@ -400,6 +428,71 @@ static void address_with_too_many_failures_is_not_looked_at(void)
 	stage_fini(&stage);
 }
 
+static void right_logins_at_the_same_time_all_get_in(void)
+{
+	static struct client clients[50];
+	static char many[8192];
+	char secret[AUTH_SECRET_SIZE];
+	struct stage stage;
+	struct gate gate;
+	size_t length = 0;
+	CU_ASSERT_EQUAL_FATAL(auth_make_secret("sha256-crypt", "x", 1, secret), 0);
+	for (int i = 0; i < 50; i++)
+		length += (size_t)snprintf(many + length, sizeof many - length, "u%d:%s\n", i,
+					   secret);
+	stage_init(&stage, many);
+	stage.crypt_queue = 50;
+	stage.settings.rules.penalty =
+		(struct penalty_rules){.address_failures = 3, .recovery = 3600000};
+	stage_open(&stage);
+	gate_close(&gate, stage.crypt);
+	for (int i = 0; i < 50; i++) {
+		char line[64];
+		client_init(&clients[i], &stage, false);
+		snprintf(line, sizeof line, "USER u%d\r\nPASS x\r\n", i);
+		client_send(&clients[i], line);
+	}
+	gate_open(&gate);
+	for (int i = 0; i < 50; i++) {
+		client_says(&clients[i], "", "+OK send PASS\r\n+OK maildrop ready\r\n");
+		client_fini(&clients[i]);
+	}
+	stage_fini(&stage);
+}
+
+static void guesses_at_the_same_time_are_kept_to_the_limit(void)
+{
+	struct stage stage;
+	struct client guesser, guessing[3];
+	struct gate gate;
+	stage_init(&stage, passwd());
+	stage.settings.rules.penalty =
+		(struct penalty_rules){.address_failures = 3, .recovery = 3600000};
+	stage_open(&stage);
+	client_init(&guesser, &stage, false);
+	login(&guesser, "bob", "wrong", DENIED);
+	stage_expect_log(&stage, "user=\"bob\"", "wrong password");
+	gate_close(&gate, stage.crypt);
+	for (int i = 0; i < 3; i++)
+		client_init(&guessing[i], &stage, false);
+	for (int i = 0; i < 2; i++)
+		client_send(&guessing[i], "USER alice\r\nPASS wrong\r\n");
+	login(&guessing[2], "alice", "wrong",
+	      "-ERR [SYS/TEMP] too many logins at once, try again later\r\n");
+	stage_expect_log(&stage, "user=\"alice\"", "too many logins at once from this address");
+	gate_open(&gate);
+	for (int i = 0; i < 2; i++) {
+		client_says(&guessing[i], "", "+OK send PASS\r\n" DENIED);
+		stage_expect_log(&stage, "user=\"alice\"", "wrong password");
+	}
+	login(&guesser, "bob", "builder", THROTTLED);
+	stage_expect_log(&stage, "user=\"bob\"", "too many failed logins from this address");
+	for (int i = 0; i < 3; i++)
+		client_fini(&guessing[i]);
+	client_fini(&guesser);
+	stage_fini(&stage);
+}
+
 static void login_that_is_no_guess_costs_no_penalty(void)
 {
 	struct stage stage;
@@ -483,6 +576,29 @@ static void remembered_password_needs_no_worker(void)
 	test_count(2);
 }
 
+/* However many others have taken its place since it was asked. */
+static void remembered_password_is_not_hashed_where_it_was_found(void)
+{
+	struct stage stage;
+	struct passwd_error error;
+	struct users generation = {0};
+	stage_init(&stage, passwd());
+	CU_ASSERT_EQUAL_FATAL(passwd_load(stage.passwd, &error, &generation.passwd), 0);
+	generation.settings = stage.settings;
+	generation.settings.rules.remember = 3600000;
+	const struct court court = {grants_new(1), throttle_new(), &generation};
+	const struct pop3_authenticate event = {.user = "alice", .password = "forgotten since"};
+	const struct passwd_entry *entry = judge_entry(&generation, &event);
+	CU_ASSERT_EQUAL(judge_effort(&court, entry, &event, 1), JUDGE_HASHES);
+	CU_ASSERT_EQUAL(judge(&court, entry, &event, JUDGE_HASHES, 1).result, POP3_DENIED);
+	/* It would be denied if it were hashed. */
+	CU_ASSERT_EQUAL(judge(&court, entry, &event, JUDGE_REMEMBERS, 1).result, POP3_OK);
+	grants_free(court.grants);
+	throttle_free(court.throttle);
+	passwd_unref(generation.passwd);
+	stage_fini(&stage);
+}
+
 static const struct test tests[] = {
 	TEST(user_with_a_hash_and_user_with_a_plain_secret_log_in),
 	TEST(unknown_wrong_and_disabled_get_the_same_answer),
@@ -496,14 +612,18 @@ static const struct test tests[] = {
 	TEST(reload_takes_new_settings_or_none),
 	TEST(broken_file_at_the_start_names_its_line),
 	TEST(login_that_finds_the_queue_full_may_try_again),
+	TEST(login_that_loses_its_place_to_another_address_is_logged),
 	TEST(denied_login_far_away_waits_for_the_failure_delay),
 	TEST(delay_holds_on_loopback_where_that_is_set),
 	TEST(server_may_go_while_a_password_is_checked_or_denied),
 	TEST(client_that_leaves_during_the_check_leaves_no_grant),
 	TEST(address_with_too_many_failures_is_not_looked_at),
+	TEST(right_logins_at_the_same_time_all_get_in),
+	TEST(guesses_at_the_same_time_are_kept_to_the_limit),
 	TEST(login_that_is_no_guess_costs_no_penalty),
 	TEST(login_that_comes_too_soon_is_told_so),
 	TEST(remembered_password_needs_no_worker),
+	TEST(remembered_password_is_not_hashed_where_it_was_found),
 	TEST_END,
 };
 

@@ -172,14 +172,24 @@ static void entry_without_a_maildrop_says_why(void)
 	CU_ASSERT_STRING_EQUAL(path.home, "untouched");
 }
 
+/* Keep the path that a log line names. */
+static void note_file(const struct pop3_record *record, void *path)
+{
+	for (size_t i = 0; i < record->count; i++)
+		if (strcmp(record->fields[i].name, "file") == 0)
+			snprintf(path, PATH_MAX, "%s", record->fields[i].text);
+}
+
 static void folder_of_a_maildrop_under_the_root_is_made_for_delivery(void)
 {
 	char root[] = "/tmp/pop3-unit-XXXXXX";
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(root));
 	struct maildrop_path path;
+	char failed[PATH_MAX] = "";
+	const struct log_sink sink = {note_file, failed};
 	CU_ASSERT_PTR_NULL(path_of("alice:{PLAIN}x", root, &path));
-	CU_ASSERT_EQUAL(maildrop_path_prepare(&path), 0);
-	CU_ASSERT_EQUAL(maildrop_path_prepare(&path), 0);
+	CU_ASSERT_PTR_NULL(maildrop_path_prepare(&path, &sink, "alice"));
+	CU_ASSERT_PTR_NULL(maildrop_path_prepare(&path, &sink, "alice"));
 	char made[PATH_MAX];
 	snprintf(made, sizeof made, "%s/alice", root);
 	struct stat status;
@@ -191,9 +201,14 @@ static void folder_of_a_maildrop_under_the_root_is_made_for_delivery(void)
 	struct maildrop_path home;
 	snprintf(home.home, sizeof home.home, "%s", made);
 	snprintf(home.maildrop, sizeof home.maildrop, "%s/alice/Maildir", root);
-	CU_ASSERT_EQUAL(maildrop_path_prepare(&home), 0);
+	CU_ASSERT_PTR_NULL(maildrop_path_prepare(&home, &sink, "alice"));
 	CU_ASSERT_EQUAL(stat(made, &status), -1);
 	CU_ASSERT_EQUAL(rmdir(root), 0);
+	/* The failure is that of the folder, not of the maildrop in it. */
+	CU_ASSERT_STRING_EQUAL(failed, "");
+	CU_ASSERT_STRING_EQUAL(maildrop_path_prepare(&path, &sink, "alice"),
+			       "cannot make the home");
+	CU_ASSERT_STRING_EQUAL(failed, made);
 }
 
 static const struct test tests[] = {

@@ -359,6 +359,18 @@ static void cost_of_a_secret_is_read_from_its_parameters(void)
 		{"$7$CU..../....salt$hash", COST_FAIR},
 		{"$7$GU..../....salt$hash", COST_EXCESSIVE},
 		{"$7$C/..../....salt$hash", COST_FAIR},
+		/* N = 2^30 and r = 2^27, or p = 2^27: 2^64 octets. p = 8: 512 MiB; p = 9. */
+		{"$7$S....6/....salt$hash", COST_EXCESSIVE},
+		{"$7$S/........6salt$hash", COST_EXCESSIVE},
+		{"$7$CU....6....salt$hash", COST_FAIR},
+		{"$7$CU....7....salt$hash", COST_EXCESSIVE},
+		/* Nobody can read these. */
+		{"$2b$", COST_FAIR},
+		{"$2b$xx$abcdefghijklmnopqrstuu", COST_FAIR},
+		{"$7$", COST_FAIR},
+		{"$7$CU...", COST_FAIR},
+		{"$7$CU..../...", COST_FAIR},
+		{"$7$CU..:./....salt$hash", COST_FAIR},
 		{"$1$saltsalt$le8lFSqqnPaRFOlmAZpvH1", COST_WEAK},
 		{"abJnggxhB/yWI", COST_WEAK},
 	};

@@ -1,6 +1,7 @@
 /* TLS on real sockets: both ways to begin it, silence, back-pressure, reload, what cuts it. */
 #include <errno.h>
 #include <gnutls/gnutls.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -333,6 +334,114 @@ static void plaintext_at_a_tls_port_gets_an_alert_and_one_log_line(void)
 	host_fini(&h);
 }
 
+/* ---- Clients that pause ---- */
+
+/*
+ * The session is over but for what is on its way to a client that pauses. The replies go from what
+ * the kernel takes to what it does not: with some of them only ciphertext is left to be sent.
+ */
+#define PAUSED      24
+#define PAUSED_STEP 400u /* lines, of 64 octets with CRLF */
+#define PAUSE       (2500 * 1000)
+
+static char *make_lines(size_t count)
+{
+	char *message = malloc(64 * (count + 1) + 3);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(message);
+	snprintf(message, 67, "Subject: %053d\r\n\r\n", 1);
+	for (size_t i = 0; i < count; i++)
+		snprintf(message + 66 + 64 * i, 65, "%062zu\r\n", i);
+	return message;
+}
+
+/* A whole reply to TOP, and then the announced end. */
+static void read_top(struct guest *g, size_t lines)
+{
+	static char got[64 * (PAUSED * PAUSED_STEP + 2)];
+	const size_t size = 5 + 66 + 64 * lines + 3;
+	size_t at = 0;
+	ssize_t length = take(g, got, sizeof got);
+	while (length > 0) {
+		at += (size_t)length;
+		length = take(g, got + at, sizeof got - at);
+	}
+	CU_ASSERT_EQUAL(length, 0);
+	CU_ASSERT_EQUAL(at, size);
+	CU_ASSERT(at == size && memcmp(got + at - 5, "\r\n.\r\n", 5) == 0);
+}
+
+/* Either the client ends its stream, or the server is stopped and has time to drain. */
+static void pause_before_reading(bool half_closed)
+{
+	struct host h;
+	struct guest guests[PAUSED];
+	char command[32];
+	char *message = make_lines(PAUSED * PAUSED_STEP);
+	equip(&h);
+	h.message = message;
+	h.length = strlen(message);
+	h.options.limits.connections_per_user = PAUSED;
+	serve(&h, true);
+	for (unsigned i = 0; i < PAUSED; i++) {
+		guests[i] = log_in(&h, true);
+		snprintf(command, sizeof command, "TOP 1 %u\r\n", (i + 1) * PAUSED_STEP);
+		say(&guests[i], command);
+		if (half_closed) {
+			gnutls_bye(guests[i].session, GNUTLS_SHUT_WR);
+			shutdown(guests[i].socket, SHUT_WR);
+		}
+	}
+	usleep(100000);
+	if (!half_closed)
+		pop3_server_stop(h.server, HOST_PATIENCE * 1000);
+	usleep(PAUSE);
+	for (unsigned i = 0; i < PAUSED; i++) {
+		read_top(&guests[i], (i + 1) * PAUSED_STEP);
+		part(&guests[i]);
+	}
+	host_await(&h, &h.closed, PAUSED);
+	host_fini(&h);
+	free(message);
+	test_count(PAUSED);
+}
+
+static void a_client_that_ends_its_stream_and_pauses_gets_the_whole_reply(void)
+{
+	pause_before_reading(true);
+}
+
+static void a_client_that_pauses_in_a_shutdown_gets_the_whole_reply(void)
+{
+	pause_before_reading(false);
+}
+
+/* One turn of the loop, which somebody else drives. */
+static void turn(struct host *h)
+{
+	struct pollfd set[8];
+	int timeout;
+	size_t count = pop3_server_pollfds(h->server, set, 8, &timeout);
+	CU_ASSERT_FATAL(count <= 8);
+	CU_ASSERT(poll(set, (nfds_t)count, timeout) >= 0);
+	pop3_server_dispatch(h->server, set, count);
+}
+
+static void no_handshake_goes_on_in_a_shutdown(void)
+{
+	struct host h;
+	equip(&h);
+	open_server(&h, true);
+	int client = dial(&h);
+	turn(&h);
+	guest_writes(client, "USER mallory\r\n");
+	pop3_server_stop(h.server, HOST_PATIENCE * 1000);
+	turn(&h);
+	/* No alert either. */
+	guest_at_end(client);
+	host_expect_log(&h, "reason=shutdown");
+	host_fini(&h);
+}
+
 /* ---- Options ---- */
 
 static void bad_certificates_are_refused_and_leave_all_as_it_was(void)
@@ -358,6 +467,28 @@ static void bad_certificates_are_refused_and_leave_all_as_it_was(void)
 	host_fini(&h);
 }
 
+static void configure_at_once(struct pop3_connected *e, void *data)
+{
+	struct host *h = data;
+	struct pop3_options others = h->options;
+	(void)e;
+	others.cert = cert_other()->cert;
+	others.key = cert_other()->key;
+	CU_ASSERT_EQUAL(pop3_server_configure(h->server, &others), 0);
+}
+
+/* shake() checks the name; the options of the session and its certificate are of one moment. */
+static void a_connection_keeps_the_certificate_it_came_with(void)
+{
+	struct host h;
+	equip(&h);
+	h.handlers.connected = configure_at_once;
+	serve(&h, false);
+	struct guest g = log_in(&h, false);
+	part(&g);
+	host_fini(&h);
+}
+
 static void implicit_tls_without_a_certificate_is_refused(void)
 {
 	struct host h;
@@ -365,6 +496,38 @@ static void implicit_tls_without_a_certificate_is_refused(void)
 	host_init(&h);
 	h.server = pop3_server_new("test.example", &h.options, &h.listener);
 	CU_ASSERT_EQUAL(pop3_server_listen_with(h.server, "127.0.0.1:0", &how), -EINVAL);
+	host_fini(&h);
+}
+
+static void keeping_what_is_not_there_loads_what_is_named(void)
+{
+	struct host h;
+	host_init(&h);
+	const char *cert = cert_server()->cert, *key = cert_server()->key;
+	h.server = pop3_server_new("test.example", &h.options, &h.listener);
+	h.options.cert = cert;
+	h.options.key = key;
+	h.options.tls.keep = true;
+	CU_ASSERT_EQUAL(pop3_server_configure(h.server, &h.options), 0);
+	pop3_server_free(h.server);
+	open_server(&h, true);
+	host_start(&h);
+	struct guest g = log_in(&h, true);
+	part(&g);
+	host_fini(&h);
+}
+
+static void invalid_options_are_named_in_the_log(void)
+{
+	struct host h;
+	equip(&h);
+	open_server(&h, true);
+	h.options.require_tls = (enum pop3_require_tls)9;
+	CU_ASSERT_EQUAL(pop3_server_configure(h.server, &h.options), -EINVAL);
+	CU_ASSERT_EQUAL(
+		host_logged(&h,
+			    "tls text=options: size, apop or require_tls is none of its values"),
+		1);
 	host_fini(&h);
 }
 
@@ -403,8 +566,14 @@ const struct test_suite suite_server_tls = {
 			TEST(a_reset_at_any_moment_ends_that_connection_alone),
 			TEST(a_handshake_that_never_ends_is_ended),
 			TEST(plaintext_at_a_tls_port_gets_an_alert_and_one_log_line),
+			TEST(a_client_that_ends_its_stream_and_pauses_gets_the_whole_reply),
+			TEST(a_client_that_pauses_in_a_shutdown_gets_the_whole_reply),
+			TEST(no_handshake_goes_on_in_a_shutdown),
 			TEST(bad_certificates_are_refused_and_leave_all_as_it_was),
+			TEST(a_connection_keeps_the_certificate_it_came_with),
 			TEST(implicit_tls_without_a_certificate_is_refused),
+			TEST(keeping_what_is_not_there_loads_what_is_named),
+			TEST(invalid_options_are_named_in_the_log),
 			TEST(options_can_be_checked_without_a_server),
 			TEST_END,
 		},

@@ -259,6 +259,37 @@ static void passwords_before_tls_are_refused_with_what_to_do(void)
 	peer_fini(&p);
 }
 
+static void answer_command(struct pop3_command *e, void *data)
+{
+	struct peer *p = data;
+	p->remaining++;
+	if (strcmp(e->verb, "XPING") == 0 || strcmp(e->verb, "AUTH") == 0)
+		pop3_answer_command(e, true, "pong");
+}
+
+static void no_handler_hears_a_password_that_needs_tls_first(void)
+{
+	static const char *const lines[] = {"USER alice", "PASS secret", "APOP alice digest",
+					    "AUTH PLAIN AGFsaWNlAHNlY3JldA=="};
+	struct peer p;
+	peer_init(&p);
+	offer(&p);
+	p.handlers.command = answer_command;
+	peer_connect(&p);
+	CU_ASSERT(peer_got(&p, "+OK POP3 server ready"));
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		peer_send(&p, lines[i]);
+		CU_ASSERT(peer_got(&p, "-ERR TLS is required here: send STLS first"));
+	}
+	CU_ASSERT_EQUAL(p.remaining, 0);
+	peer_send(&p, "XPING");
+	CU_ASSERT(peer_got(&p, "+OK pong"));
+	start_tls(&p);
+	peer_send(&p, "AUTH PLAIN AGFsaWNlAHNlY3JldA==");
+	CU_ASSERT(peer_got(&p, "+OK pong"));
+	peer_fini(&p);
+}
+
 static void clients_of_this_machine_need_no_tls_unless_always(void)
 {
 	struct peer p;
@@ -297,6 +328,24 @@ static void a_first_line_of_http_closes_the_connection(void)
 	connect_to(&p, POP3_TLS_NEVER);
 	peer_send(&p, "CAPA x\nGET / HTTP/1.1");
 	CU_ASSERT(peer_got(&p, "-ERR wrong arguments\n-ERR unknown command"));
+	peer_fini(&p);
+}
+
+/* Such as a request of HTTP with a long path, and its end is not seen. */
+static void a_first_line_that_is_too_long_closes_the_connection(void)
+{
+	char line[512];
+	struct peer p;
+	memset(line, 'x', sizeof line - 1);
+	line[sizeof line - 1] = '\0';
+	memcpy(line, "POST /", 6);
+	memcpy(line + 400, " HTTP/1.1\nCAPA", 15);
+	connect_to(&p, POP3_TLS_NEVER);
+	peer_send(&p, line);
+	CU_ASSERT(peer_got(&p, ""));
+	CU_ASSERT(peer_is_closed(&p));
+	CU_ASSERT_PTR_NOT_NULL(strstr(p.log.octets, "reason=refused"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(p.log.octets, "the first line is too long"));
 	peer_fini(&p);
 }
 
@@ -377,8 +426,10 @@ const struct test_suite suite_session_tls = {
 			TEST(octets_fed_after_stls_and_before_tls_close_the_connection),
 			TEST(tls_starts_only_when_the_ok_has_been_sent),
 			TEST(passwords_before_tls_are_refused_with_what_to_do),
+			TEST(no_handler_hears_a_password_that_needs_tls_first),
 			TEST(clients_of_this_machine_need_no_tls_unless_always),
 			TEST(a_first_line_of_http_closes_the_connection),
+			TEST(a_first_line_that_is_too_long_closes_the_connection),
 			TEST(a_handshake_may_take_ten_seconds),
 			TEST(nothing_is_said_or_heard_before_implicit_tls),
 			TEST(a_handshake_that_fails_is_one_log_line),

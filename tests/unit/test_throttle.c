@@ -47,41 +47,70 @@ static void a_full_table_forgets_the_earliest_moments(void)
 static const struct penalty_rules rules = {
 	.address_failures = 3, .user_failures = 4, .recovery = 100};
 
-static void an_address_has_so_many_failures_at_once(void)
+static enum penalty begin(struct penalties *p, const char *network, const char *user, uint64_t now)
 {
-	struct penalties *p = penalties_new();
-	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
-	for (unsigned i = 0; i < 3; i++) {
-		CU_ASSERT_EQUAL(penalties_failures(p, &rules, "192.0.2.1", 1000), i);
-		CU_ASSERT_EQUAL(penalties_charge(p, &rules, "192.0.2.1", "alice", 1000),
-				PENALTY_NONE);
-	}
-	CU_ASSERT_EQUAL(penalties_charge(p, &rules, "192.0.2.1", "bob", 1000), PENALTY_ADDRESS);
-	CU_ASSERT_EQUAL(penalties_charge(p, &rules, "192.0.2.1", "bob", 1099), PENALTY_ADDRESS);
-	CU_ASSERT_EQUAL(penalties_charge(p, &rules, "192.0.2.2", "bob", 1000), PENALTY_NONE);
-	/* One is forgiven after each recovery time, not all at once. */
-	CU_ASSERT_EQUAL(penalties_charge(p, &rules, "192.0.2.1", "bob", 1100), PENALTY_NONE);
-	CU_ASSERT_EQUAL(penalties_charge(p, &rules, "192.0.2.1", "bob", 1100), PENALTY_ADDRESS);
-	CU_ASSERT_EQUAL(penalties_failures(p, &rules, "192.0.2.1", 1400), 0);
-	penalties_free(p);
+	return penalties_begin(p, &rules, network, user, now);
 }
 
-static void a_user_who_is_guessed_at_gets_in_from_elsewhere(void)
+/* An attempt that is judged, and turns out to be wrong. */
+static void fail(struct penalties *p, const char *network, const char *user, uint64_t now)
+{
+	CU_ASSERT_EQUAL(begin(p, network, user, now), PENALTY_NONE);
+	penalties_end(p, &rules, network, user, true, now);
+}
+
+/* Four addresses, 192.0.2.0 and on, have had a guess at alice each. */
+static struct penalties *guessed_at(void)
 {
 	struct penalties *p = penalties_new();
 	char address[24];
 	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
 	for (int i = 0; i < 4; i++) {
 		snprintf(address, sizeof address, "192.0.2.%d", i);
-		CU_ASSERT_EQUAL(penalties_charge(p, &rules, address, "alice", 1000), PENALTY_NONE);
+		fail(p, address, "alice", 1000);
 	}
+	return p;
+}
+
+static void an_address_has_so_many_failures_at_once(void)
+{
+	struct penalties *p = penalties_new();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+	for (unsigned i = 0; i < 3; i++) {
+		CU_ASSERT_EQUAL(penalties_failures(p, &rules, "192.0.2.1", 1000), i);
+		fail(p, "192.0.2.1", "alice", 1000);
+	}
+	CU_ASSERT_EQUAL(begin(p, "192.0.2.1", "bob", 1000), PENALTY_ADDRESS);
+	CU_ASSERT_EQUAL(begin(p, "192.0.2.1", "bob", 1099), PENALTY_ADDRESS);
+	fail(p, "192.0.2.2", "bob", 1000);
+	/* One is forgiven after each recovery time, not all at once. */
+	fail(p, "192.0.2.1", "bob", 1100);
+	CU_ASSERT_EQUAL(begin(p, "192.0.2.1", "bob", 1100), PENALTY_ADDRESS);
+	CU_ASSERT_EQUAL(penalties_failures(p, &rules, "192.0.2.1", 1400), 0);
+	penalties_free(p);
+}
+
+static void a_user_who_is_guessed_at_gets_in_from_elsewhere(void)
+{
+	struct penalties *p = guessed_at();
 	/* Each of them has had its guess; the user, at another address, is not kept out. */
-	CU_ASSERT_EQUAL(penalties_charge(p, &rules, "192.0.2.0", "alice", 1000), PENALTY_USER);
-	CU_ASSERT_EQUAL(penalties_charge(p, &rules, "198.51.100.1", "alice", 1000), PENALTY_NONE);
-	penalties_refund(p, &rules, "198.51.100.1", "alice", 1000);
-	CU_ASSERT_EQUAL(penalties_charge(p, &rules, "198.51.100.1", "alice", 1000), PENALTY_NONE);
+	CU_ASSERT_EQUAL(begin(p, "192.0.2.0", "alice", 1000), PENALTY_USER);
+	CU_ASSERT_EQUAL(begin(p, "198.51.100.1", "alice", 1000), PENALTY_NONE);
+	penalties_end(p, &rules, "198.51.100.1", "alice", false, 1000);
+	CU_ASSERT_EQUAL(begin(p, "198.51.100.1", "alice", 1000), PENALTY_NONE);
 	/* Nor are other users of an address that guessed. */
-	CU_ASSERT_EQUAL(penalties_charge(p, &rules, "192.0.2.0", "bob", 1000), PENALTY_NONE);
+	CU_ASSERT_EQUAL(begin(p, "192.0.2.0", "bob", 1000), PENALTY_NONE);
+	penalties_free(p);
+}
+
+static void what_is_not_judged_empties_no_bucket(void)
+{
+	struct penalties *p = guessed_at();
+	for (int i = 0; i < 10; i++) {
+		CU_ASSERT_EQUAL(begin(p, "198.51.100.1", "alice", 1000), PENALTY_NONE);
+		penalties_end(p, &rules, "198.51.100.1", "alice", false, 1000);
+	}
+	CU_ASSERT_EQUAL(begin(p, "192.0.2.0", "alice", 1000), PENALTY_USER);
 	penalties_free(p);
 }
 
@@ -90,23 +119,67 @@ static void what_succeeds_costs_nothing(void)
 	struct penalties *p = penalties_new();
 	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
 	for (int i = 0; i < 100; i++) {
-		CU_ASSERT_EQUAL(penalties_charge(p, &rules, "192.0.2.1", "alice", 1000),
-				PENALTY_NONE);
-		penalties_refund(p, &rules, "192.0.2.1", "alice", 1000);
+		CU_ASSERT_EQUAL(begin(p, "192.0.2.1", "alice", 1000), PENALTY_NONE);
+		penalties_end(p, &rules, "192.0.2.1", "alice", false, 1000);
 	}
 	CU_ASSERT_EQUAL(penalties_failures(p, &rules, "192.0.2.1", 1000), 0);
 	penalties_free(p);
 }
 
+static void right_logins_at_the_same_time_are_no_failures(void)
+{
+	struct penalties *p = penalties_new();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+	for (int i = 0; i < 64; i++)
+		CU_ASSERT_EQUAL(begin(p, "192.0.2.1", "alice", 1000), PENALTY_NONE);
+	CU_ASSERT_EQUAL(penalties_failures(p, &rules, "192.0.2.1", 1000), 0);
+	/* There is an end to it, which is no failure either. */
+	CU_ASSERT_EQUAL(begin(p, "192.0.2.1", "alice", 1000), PENALTY_CROWD);
+	CU_ASSERT_EQUAL(begin(p, "192.0.2.2", "alice", 1000), PENALTY_NONE);
+	penalties_end(p, &rules, "192.0.2.1", "alice", false, 1000);
+	CU_ASSERT_EQUAL(begin(p, "192.0.2.1", "alice", 1000), PENALTY_NONE);
+	penalties_free(p);
+}
+
 static void attempts_at_the_same_time_do_not_slip_through(void)
 {
-	/* Charged when they begin, so the fourth is stopped before the first has failed. */
+	/* After the first failure there are as many under way as the bucket has room for. */
 	struct penalties *p = penalties_new();
 	unsigned judged = 0;
 	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+	fail(p, "192.0.2.1", "alice", 1000);
 	for (int i = 0; i < 50; i++)
-		judged += penalties_charge(p, &rules, "192.0.2.1", "alice", 1000) == PENALTY_NONE;
-	CU_ASSERT_EQUAL(judged, 3);
+		judged += begin(p, "192.0.2.1", "alice", 1000) == PENALTY_NONE;
+	CU_ASSERT_EQUAL(judged, 2);
+	CU_ASSERT_EQUAL(begin(p, "192.0.2.1", "alice", 1000), PENALTY_CROWD);
+	penalties_free(p);
+}
+
+static void each_guess_of_a_burst_is_to_be_forgiven(void)
+{
+	struct penalties *p = penalties_new();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+	for (int i = 0; i < 64; i++)
+		CU_ASSERT_EQUAL(begin(p, "192.0.2.1", "alice", 1000), PENALTY_NONE);
+	for (int i = 0; i < 64; i++)
+		penalties_end(p, &rules, "192.0.2.1", "alice", true, 1000);
+	CU_ASSERT_EQUAL(penalties_failures(p, &rules, "192.0.2.1", 1000), 64);
+	/* The user's bucket was filled by the first four alone. */
+	CU_ASSERT_EQUAL(begin(p, "192.0.2.1", "alice", 1000 + 61 * 100 - 1), PENALTY_ADDRESS);
+	CU_ASSERT_EQUAL(begin(p, "192.0.2.1", "alice", 1000 + 62 * 100), PENALTY_NONE);
+	penalties_free(p);
+}
+
+static void slower_recovery_forgives_no_sooner(void)
+{
+	/* As after a reload with another failure_recovery, while an attempt is under way. */
+	static const struct penalty_rules slow = {.address_failures = 3, .recovery = 1000000};
+	struct penalties *p = penalties_new();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+	fail(p, "192.0.2.1", "alice", 1000);
+	CU_ASSERT_EQUAL(begin(p, "192.0.2.1", "alice", 1000), PENALTY_NONE);
+	penalties_end(p, &slow, "192.0.2.1", "alice", false, 1000);
+	CU_ASSERT_EQUAL(penalties_failures(p, &slow, "192.0.2.1", 1000), 1);
 	penalties_free(p);
 }
 
@@ -116,8 +189,11 @@ static void zero_failures_means_any_number(void)
 	struct penalties *p = penalties_new();
 	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
 	for (int i = 0; i < 1000; i++)
-		CU_ASSERT_EQUAL(penalties_charge(p, &none, "192.0.2.1", "alice", 1000),
+		CU_ASSERT_EQUAL(penalties_begin(p, &none, "192.0.2.1", "alice", 1000),
 				PENALTY_NONE);
+	for (int i = 0; i < 1000; i++)
+		penalties_end(p, &none, "192.0.2.1", "alice", true, 1000);
+	CU_ASSERT_EQUAL(penalties_begin(p, &none, "192.0.2.1", "alice", 1000), PENALTY_NONE);
 	penalties_free(p);
 }
 
@@ -158,6 +234,18 @@ static struct pop3_info from(const char *peer, bool loopback)
 	return info;
 }
 
+/* NULL, and a failure; else what is said in the log. */
+static const char *guess(struct throttle *t, const struct throttle_rules *by,
+			 const struct pop3_info *info, const char *user)
+{
+	bool counted;
+	const struct throttle_refusal *refusal = throttle_enter(t, by, info, user, 1000, &counted);
+	CU_ASSERT(!counted || refusal == NULL);
+	if (counted)
+		throttle_leave(t, by, info, user, true, 1000);
+	return refusal == NULL ? NULL : refusal->reason;
+}
+
 static void the_no_comes_later_with_each_failure(void)
 {
 	struct throttle *t = throttle_new();
@@ -165,10 +253,11 @@ static void the_no_comes_later_with_each_failure(void)
 	const struct pop3_info guest = from("192.0.2.1:4711", false);
 	static const uint32_t delays[] = {100, 200, 250};
 	for (size_t i = 0; i < 3; i++) {
-		CU_ASSERT_PTR_NULL(throttle_enter(t, &standard, &guest, "alice", 1000));
+		CU_ASSERT_PTR_NULL(guess(t, &standard, &guest, "alice"));
 		CU_ASSERT_EQUAL(throttle_delay(t, &standard, &guest, 1000), delays[i]);
 	}
-	CU_ASSERT_PTR_NOT_NULL(throttle_enter(t, &standard, &guest, "bob", 1000));
+	CU_ASSERT_STRING_EQUAL(guess(t, &standard, &guest, "bob"),
+			       "too many failed logins from this address");
 	CU_ASSERT_EQUAL(throttle_delay(t, &standard, &guest, 4000), 100);
 	throttle_free(t);
 }
@@ -199,11 +288,11 @@ static void this_machine_is_spared_unless_asked(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(t);
 	const struct pop3_info near = from("127.0.0.1:4711", true);
 	for (int i = 0; i < 100; i++)
-		CU_ASSERT_PTR_NULL(throttle_enter(t, &standard, &near, "alice", 1000));
+		CU_ASSERT_PTR_NULL(guess(t, &standard, &near, "alice"));
 	CU_ASSERT_EQUAL(throttle_delay(t, &standard, &near, 1000), 0);
 	for (int i = 0; i < 3; i++)
-		CU_ASSERT_PTR_NULL(throttle_enter(t, &strict, &near, "alice", 1000));
-	CU_ASSERT_PTR_NOT_NULL(throttle_enter(t, &strict, &near, "alice", 1000));
+		CU_ASSERT_PTR_NULL(guess(t, &strict, &near, "alice"));
+	CU_ASSERT_PTR_NOT_NULL(guess(t, &strict, &near, "alice"));
 	throttle_free(t);
 }
 
@@ -227,8 +316,12 @@ static const struct test tests[] = {
 	TEST(a_full_table_forgets_the_earliest_moments),
 	TEST(an_address_has_so_many_failures_at_once),
 	TEST(a_user_who_is_guessed_at_gets_in_from_elsewhere),
+	TEST(what_is_not_judged_empties_no_bucket),
 	TEST(what_succeeds_costs_nothing),
+	TEST(right_logins_at_the_same_time_are_no_failures),
 	TEST(attempts_at_the_same_time_do_not_slip_through),
+	TEST(each_guess_of_a_burst_is_to_be_forgiven),
+	TEST(slower_recovery_forgives_no_sooner),
 	TEST(zero_failures_means_any_number),
 	TEST(a_verified_password_is_known_for_its_secret_and_time),
 	TEST(the_no_comes_later_with_each_failure),

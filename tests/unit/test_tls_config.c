@@ -1,6 +1,7 @@
 /* Certificates, client certificates and tickets: what is loaded, what is said of what is wrong. */
 #include <errno.h>
 #include <fcntl.h>
+#include <gnutls/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +119,56 @@ static void whatever_is_wrong_with_a_file_is_said_with_its_name(void)
 	remove_file("bad.pem");
 	remove_file("other.pem");
 	CU_ASSERT_EQUAL(rmdir(folder), 0);
+}
+
+/* No priority of ours has a signature for it. Those that are allowed fail for another reason. */
+static void keys_that_no_client_could_use_are_refused(void)
+{
+	static const struct {
+		gnutls_pk_algorithm_t kind;
+		unsigned bits;
+		const char *text;
+	} keys[] = {
+		{GNUTLS_PK_EDDSA_ED448, 456, "is for RSA, ECDSA P-256 or P-384, or Ed25519"},
+		{GNUTLS_PK_RSA_PSS, 2048, "is for RSA, ECDSA P-256 or P-384, or Ed25519"},
+		{GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP521R1),
+		 "is for RSA, ECDSA P-256 or P-384, or Ed25519"},
+		{GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP384R1),
+		 "is not the key of the certificate"},
+		{GNUTLS_PK_EDDSA_ED25519, 256, "is not the key of the certificate"},
+		{GNUTLS_PK_RSA, 2048, "is not the key of the certificate"},
+	};
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		struct tls_peer p;
+		gnutls_x509_privkey_t key;
+		gnutls_datum_t data;
+		gnutls_x509_privkey_init(&key);
+		CU_ASSERT_EQUAL(gnutls_x509_privkey_generate(key, keys[i].kind, keys[i].bits, 0),
+				0);
+		CU_ASSERT_EQUAL(gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_PEM, NULL,
+								  GNUTLS_PKCS_PLAIN, &data),
+				0);
+		tls_peer_init(&p);
+		p.options.key = (const char *)data.data;
+		expect_problem(&p, -EINVAL, "key (in memory): ", keys[i].text);
+		tls_peer_fini(&p);
+		gnutls_free(data.data);
+		gnutls_x509_privkey_deinit(key);
+	}
+	test_count(sizeof keys / sizeof *keys);
+}
+
+/* The end of the text is what is wrong. */
+static void a_long_path_leaves_room_for_what_is_wrong(void)
+{
+	struct tls_peer p;
+	char path[700];
+	memset(path, 'x', sizeof path - 1);
+	path[sizeof path - 1] = '\0';
+	tls_peer_init(&p);
+	p.options.cert = path;
+	expect_problem(&p, -ENAMETOOLONG, "xxxx", "xxx: File name too long");
+	tls_peer_fini(&p);
 }
 
 static void what_needs_a_certificate_is_refused_without_one(void)
@@ -351,6 +402,8 @@ const struct test_suite suite_tls_config = {
 		(const struct test[]){
 			TEST(pair_is_read_from_files_as_from_memory),
 			TEST(whatever_is_wrong_with_a_file_is_said_with_its_name),
+			TEST(keys_that_no_client_could_use_are_refused),
+			TEST(a_long_path_leaves_room_for_what_is_wrong),
 			TEST(what_needs_a_certificate_is_refused_without_one),
 			TEST(an_expired_certificate_is_a_warning),
 			TEST(certificate_is_chosen_by_the_name_asked_for),
