@@ -45,29 +45,39 @@ static void refuse(struct pop3_server *s, const struct pop3_info *info, const ch
 
 /* ---- Limits ---- */
 
+const char *admission_identify(struct pop3_server *s, const struct address *client,
+			       const struct pop3_info *info, struct admission_ticket *ticket)
+{
+	const struct pop3_limits *limits = &s->context.settings->options.limits;
+	char name[ADDRESS_KEY_SIZE];
+
+	*ticket = (struct admission_ticket){.key = address_key(client)};
+	if (!limits->on_loopback && info->loopback)
+		return NULL;
+	address_key_name(ticket->key, name);
+	if (tally_count(&s->admission.addresses, name) >= limits->connections_per_address)
+		return "too many connections from this address";
+	if (tally_add(&s->admission.addresses, name) < 0)
+		return "out of memory";
+	ticket->keyed = true;
+	return NULL;
+}
+
 bool admission_enter(struct pop3_server *s, const struct address *peer,
 		     const struct pop3_info *info, struct admission_ticket *ticket)
 {
 	struct admission *a = &s->admission;
 	const struct pop3_limits *limits = &s->context.settings->options.limits;
-	char name[ADDRESS_KEY_SIZE];
+	const char *why = NULL;
 
-	if (a->sockets >= limits->connections && !admission_evict(s)) {
-		refuse(s, info, "too many connections");
+	*ticket = (struct admission_ticket){0};
+	if (a->sockets >= limits->connections && !admission_evict(s))
+		why = "too many connections";
+	else if (peer != NULL)
+		why = admission_identify(s, peer, info, ticket);
+	if (why != NULL) {
+		refuse(s, info, why);
 		return false;
-	}
-	*ticket = (struct admission_ticket){address_key(peer),
-					    limits->on_loopback || !info->loopback};
-	if (ticket->keyed) {
-		address_key_name(ticket->key, name);
-		if (tally_count(&a->addresses, name) >= limits->connections_per_address) {
-			refuse(s, info, "too many connections from this address");
-			return false;
-		}
-		if (tally_add(&a->addresses, name) < 0) {
-			refuse(s, info, "out of memory");
-			return false;
-		}
 	}
 	a->sockets++;
 	return true;
