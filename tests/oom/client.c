@@ -144,6 +144,12 @@ bool client_open(struct client *c, struct pop3_server *server, uint16_t port)
 		client_forget(c);
 		return false;
 	}
+	if (c->header != NULL) {
+		size_t half = strlen(c->header) / 2;
+		client_send(c, c->header, half);
+		server_step(server, 0);
+		client_send(c, c->header + half, strlen(c->header) - half);
+	}
 	if (c->tls_first && !tls_secure(c)) {
 		client_forget(c);
 		return false;
