@@ -63,20 +63,33 @@ const char *admission_identify(struct pop3_server *s, const struct address *clie
 	return NULL;
 }
 
+static void uncount_address(struct admission *a, const struct admission_ticket *ticket)
+{
+	char name[ADDRESS_KEY_SIZE];
+	if (!ticket->keyed)
+		return;
+	address_key_name(ticket->key, name);
+	tally_remove(&a->addresses, name);
+}
+
+/* The address first: who has too many connections already must not cost another one its place. */
 bool admission_enter(struct pop3_server *s, const struct address *peer,
 		     const struct pop3_info *info, struct admission_ticket *ticket)
 {
 	struct admission *a = &s->admission;
 	const struct pop3_limits *limits = &s->context.settings->options.limits;
-	const char *why = NULL;
+	const char *fault = NULL;
 
 	*ticket = (struct admission_ticket){0};
-	if (a->sockets >= limits->connections && !admission_evict(s))
-		why = "too many connections";
-	else if (peer != NULL)
-		why = admission_identify(s, peer, info, ticket);
-	if (why != NULL) {
-		refuse(s, info, why);
+	if (peer != NULL)
+		fault = admission_identify(s, peer, info, ticket);
+	if (fault != NULL) {
+		refuse(s, info, fault);
+		return false;
+	}
+	if (a->sockets >= limits->connections && !admission_evict(s)) {
+		uncount_address(a, ticket);
+		refuse(s, info, "too many connections");
 		return false;
 	}
 	a->sockets++;
@@ -96,11 +109,7 @@ bool admission_evict(struct pop3_server *s)
 
 void admission_leave(struct pop3_server *s, const struct admission_ticket *ticket)
 {
-	char name[ADDRESS_KEY_SIZE];
-	if (ticket->keyed) {
-		address_key_name(ticket->key, name);
-		tally_remove(&s->admission.addresses, name);
-	}
+	uncount_address(&s->admission, ticket);
 	s->admission.sockets--;
 	admission_resume(s);
 }

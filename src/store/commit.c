@@ -72,19 +72,29 @@ static void fail_message(struct commit *c, enum folder folder, const char *name,
 	complain(c, folder, name, text, error == -ESTALE ? 0 : error, 0);
 }
 
+static void tell_if_aside(struct commit *c, enum folder folder, const char *name,
+			  const struct removed *removed)
+{
+	if (removed->aside)
+		complain(c, folder, name, "a file is put aside until the next login", 0, 0);
+}
+
+static struct remove_wanted wanted_of(const struct maildrop *m, const struct maildrop_entry *entry)
+{
+	return (struct remove_wanted){
+		.identity = entry->identity, .length = entry->length, .births = &m->births};
+}
+
 /* Delete a name of a message. Returns as remove_name() does. */
 static int delete_name(struct commit *c, const struct folder_entry *place,
 		       const struct maildrop_entry *entry, struct removed *removed)
 {
 	const struct maildrop *m = c->maildrop;
-	const struct remove_wanted wanted = {
-		.identity = entry->identity, .length = entry->length, .births = &m->births};
+	const struct remove_wanted wanted = wanted_of(m, entry);
 	int error = remove_name(&m->maildir, place->descriptor, place->name, &wanted, removed);
 	c->touched[place->folder] |= removed->touched;
 	c->deleted[place->folder] += error == 0;
-	if (removed->aside)
-		complain(c, place->folder, place->name, "a file is put aside until the next login",
-			 0, 0);
+	tell_if_aside(c, place->folder, place->name, removed);
 	return error;
 }
 
@@ -244,21 +254,20 @@ static void delete_sought(struct commit *c)
 
 static int mark_message(struct commit *c, const struct maildrop_entry *entry, char *name)
 {
+	const struct maildrop *m = c->maildrop;
+	const struct remove_wanted wanted = wanted_of(m, entry);
 	char seen_name[MAILDROP_NAME_SIZE];
-	struct stat status;
+	struct removed removed;
 	maildrop_entry_name(entry, name);
 	int length = snprintf(seen_name, sizeof seen_name, "%.*s:2,S", (int)entry->base_length,
 			      entry->base);
-	int error = folder_stat(c->folders[FOLDER_NEW], name, &status);
-	if (error == 0 && folder_identity(&c->maildrop->maildir, &status) != entry->identity)
-		error = -ENOENT;
-	if (error == 0 && (size_t)length >= sizeof seen_name)
-		error = -ENAMETOOLONG;
-	if (error == 0)
-		error = folder_move(c->folders[FOLDER_NEW], name, c->folders[FOLDER_CUR],
-				    seen_name);
-	/* Moved by somebody else, or the name is taken: it stays as it is. */
-	return error == -ENOENT || error == -EEXIST ? 0 : error;
+	if ((size_t)length >= sizeof seen_name)
+		return -ENAMETOOLONG;
+	int error = remove_to(&m->maildir, c->folders[FOLDER_NEW], name, &wanted,
+			      c->folders[FOLDER_CUR], seen_name, &removed);
+	tell_if_aside(c, FOLDER_NEW, name, &removed);
+	/* Moved or replaced by somebody else, or the name is taken: it stays as it is. */
+	return error == -ENOENT || error == -ESTALE || error == -EEXIST ? 0 : error;
 }
 
 /* Move what was retrieved and not deleted from new/ to cur/. A failure harms nobody. */

@@ -1,7 +1,8 @@
 /*
- * Deleting a file by what it is. unlink(2) deletes what has the name at that moment, and another
- * program may have put another message there since the look at it. So a file is first renamed to a
- * name that only we use, in the same folder; then looked at; and then deleted, or renamed back:
+ * Deleting or moving a file by what it is. unlink(2) deletes what has the name at that moment, and
+ *another program may have put another message there since the look at it. So a file is first
+ *renamed to a name that only we use, in the same folder; then looked at; and then deleted, or
+ *renamed back:
  *
  *	QUIT                                    another program
  *	look at new/X: the message
@@ -33,7 +34,7 @@ struct remove_wanted {
 
 struct removed {
 	bool touched;    /* the folder was changed, whether or not that came to something */
-	bool more_names; /* of the deleted file */
+	bool more_names; /* of the deleted or moved file */
 	bool reborn;     /* with -ESTALE: the other file has its very inode, so it is gone */
 	bool aside;      /* with any error: what had the name could not be renamed back */
 };
@@ -48,6 +49,12 @@ struct removed {
  */
 int remove_name(const struct maildir *, int folder, const char *name, const struct remove_wanted *,
 		struct removed *removed);
+
+/*
+ * Likewise move it to another folder, under a name that nothing has. -EEXIST: something has it.
+ */
+int remove_to(const struct maildir *, int folder, const char *name, const struct remove_wanted *,
+	      int to, const char *new_name, struct removed *removed);
 
 /*
  * Rename a file that begins with FOLDER_ASIDE back; never replaces one. 0 or a negative errno

@@ -58,11 +58,13 @@ static void check_text(const struct option_row *row, const char *text)
 	EXPECT(text == NULL || row->type != OPTION_MARKS || strpbrk(text, " @a0Z") == NULL);
 }
 
-static void check_list(const struct option_list *list)
+static void check_list(const struct option_row *row, const struct option_list *list)
 {
-	EXPECT(list->count >= 1 && list->count <= OPTIONS_LIST_MAX);
+	EXPECT(list->count >= (row->standard != NULL) && list->count <= OPTIONS_LIST_MAX);
 	for (size_t i = 0; i < list->count; i++)
-		EXPECT(address_kind(list->items[i]) != ADDRESS_NONE);
+		EXPECT(row->type == OPTION_ADDRESS
+			       ? address_kind(list->items[i]) != ADDRESS_NONE
+			       : *list->items[i] != '\0' && is_clean(list->items[i]));
 }
 
 static void check_value(const struct options *options, const struct option_row *row)
@@ -80,8 +82,8 @@ static void check_value(const struct options *options, const struct option_row *
 		EXPECT(*(const unsigned char *)member <= 1);
 	if (row->type == OPTION_WORD || row->type == OPTION_MARKS || row->type == OPTION_PATH)
 		check_text(row, *(char *const *)(const void *)member);
-	if (row->type == OPTION_ADDRESS || row->type == OPTION_NETWORK)
-		check_list((const void *)member);
+	if (row->type == OPTION_ADDRESS || row->type == OPTION_NETWORK || row->type == OPTION_FILES)
+		check_list(row, (const void *)member);
 }
 
 static unsigned read_once(struct options *options, const char *text, size_t size)

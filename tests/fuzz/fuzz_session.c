@@ -1,8 +1,8 @@
 /*
  * A whole session on any input, fed in pieces that the input chooses. Checked: every line gets
- * exactly one status line; only the commands that may do so send more, and end it with the dot; the
- * output stays bounded; what STAT says agrees with a model of the marks; nothing is deleted but by
- * QUIT, and then exactly what was marked.
+ * exactly one status line, but for a first line of HTTP; only the commands that may do so send
+ * more, and end it with the dot; the output stays bounded; what STAT says agrees with a model of
+ * the marks; nothing is deleted but by QUIT, and then exactly what was marked.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -27,6 +27,7 @@ static const uint64_t sizes[MESSAGES] = {11, 13, 0};
 static const char *const ids[MESSAGES] = {"one", "two", "three"};
 
 struct model {
+	bool spoken; /* a line has been sent */
 	bool logged_in;
 	bool marked[MESSAGES];
 	bool quit;
@@ -184,6 +185,13 @@ static bool feed_line(struct pop3_session *s, struct model *m, const uint8_t *li
 	memcpy(text, line, kept);
 	text[strcspn(text, "\r\n")] = '\0';
 	out[got] = '\0';
+	if (got == 0) {
+		/* Only a browser gets no answer at all. */
+		CHECK(!m->spoken && strstr(text, " HTTP/") != NULL);
+		CHECK(pop3_session_wants(s).close);
+		return true;
+	}
+	m->spoken = true;
 	check_response(text, out, got);
 	follow(m, text, out);
 	return pop3_session_wants(s).close;

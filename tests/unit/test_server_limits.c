@@ -119,6 +119,30 @@ static void when_all_places_are_taken_the_oldest_stranger_goes(void)
 	host_fini(&h);
 }
 
+static void who_has_too_many_connections_takes_nobodys_place(void)
+{
+	struct host h;
+	host_init(&h);
+	h.options.limits.connections = 2;
+	h.options.limits.connections_per_address = 2;
+	h.options.limits.on_loopback = true;
+	host_open(&h, "127.0.0.1:0");
+	host_start(&h);
+	int one = greeted(&h);
+	int two = greeted(&h);
+	usleep(EVICTION_AGE * 1000);
+	int three = dial(&h);
+	guest_reads(three, REFUSAL);
+	guest_asks(one, "QUIT\r\n", "+OK bye\r\n");
+	guest_asks(two, "QUIT\r\n", "+OK bye\r\n");
+	close(one);
+	close(two);
+	close(three);
+	host_expect_log(&h, "too many connections from this address");
+	CU_ASSERT_EQUAL(host_logged(&h, "reason=limit"), 0);
+	host_fini(&h);
+}
+
 static void refuse_with_text(struct pop3_connected *e, void *data)
 {
 	(void)data;
@@ -277,6 +301,7 @@ static const struct test tests[] = {
 	TEST(lack_of_descriptors_neither_spins_nor_ends_the_server),
 	TEST(lack_of_descriptors_is_met_by_closing_who_has_not_logged_in),
 	TEST(when_all_places_are_taken_the_oldest_stranger_goes),
+	TEST(who_has_too_many_connections_takes_nobodys_place),
 	TEST_END,
 };
 const struct test_suite suite_server_limits = {"server_limits", tests};

@@ -254,6 +254,22 @@ static void file_systems_that_always_replace_will_do(void)
 	test_count(4);
 }
 
+static void do_nothing(void)
+{
+}
+
+static void file_that_comes_there_stays_on_file_systems_that_always_replace(void)
+{
+	struct box box;
+	struct maildrop *m = begin(&box);
+	hooks.rename_errors[0] = EINVAL;
+	hooks.deeds[0] = do_nothing;
+	hooks.deeds[1] = put_another_in_its_place;
+	commit(m, STORE_OK);
+	expect_file("new/" MARKED, "another\n");
+	end(&box, m);
+}
+
 static void interrupted_calls_are_made_again(void)
 {
 	struct box box;
@@ -293,6 +309,59 @@ static void file_that_cannot_be_put_back_is_there_at_the_next_login(void)
 	m = box_open(&box);
 	box_expect_log(&box, "put back what an interrupted QUIT had put aside");
 	expect_file("new/" MARKED, "another\n");
+	end(&box, m);
+}
+
+/* ---- Marking as seen ---- */
+
+/* RETR of the message and QUIT. */
+static struct maildrop *begin_marking(struct box *box)
+{
+	box_init(box);
+	box_put("new/" MARKED, "one\n");
+	struct maildrop *m = box_open_with(box, true);
+	maildrop_retrieved(m, 1);
+	return m;
+}
+
+static void mark(struct maildrop *m)
+{
+	size_t remaining = 9;
+	CU_ASSERT_EQUAL(maildrop_commit(m, NULL, 0, &remaining), STORE_OK);
+	CU_ASSERT_EQUAL(remaining, 0);
+}
+
+static void file_that_comes_between_the_look_and_the_move_stays_new(void)
+{
+	struct box box;
+	struct maildrop *m = begin_marking(&box);
+	hooks.deeds[0] = put_another_in_its_place;
+	mark(m);
+	expect_file("new/" MARKED, "another\n");
+	CU_ASSERT_EQUAL(box_count("cur"), 0);
+	end(&box, m);
+}
+
+static void message_that_cannot_be_marked_has_its_name_again(void)
+{
+	struct box box;
+	struct maildrop *m = begin_marking(&box);
+	hooks.deeds[0] = do_nothing;
+	hooks.rename_errors[1] = EIO;
+	mark(m);
+	box_expect_log(&box, "text=\"not marked as seen\" error=\"Input/output error\"");
+	expect_file("new/" MARKED, "one\n");
+	end(&box, m);
+}
+
+static void message_is_marked_where_no_second_name_can_be_had(void)
+{
+	struct box box;
+	struct maildrop *m = begin_marking(&box);
+	hooks.rename_errors[0] = ENOSPC;
+	mark(m);
+	expect_file("cur/" MARKED ":2,S", "one\n");
+	CU_ASSERT_EQUAL(box_count("new"), 0);
 	end(&box, m);
 }
 
@@ -380,9 +449,13 @@ static const struct test tests[] = {
 	TEST(message_is_deleted_where_no_second_name_can_be_had),
 	TEST(message_of_the_longest_name_is_deleted),
 	TEST(file_systems_that_always_replace_will_do),
+	TEST(file_that_comes_there_stays_on_file_systems_that_always_replace),
 	TEST(interrupted_calls_are_made_again),
 	TEST(message_that_cannot_be_deleted_has_its_name_again),
 	TEST(file_that_cannot_be_put_back_is_there_at_the_next_login),
+	TEST(file_that_comes_between_the_look_and_the_move_stays_new),
+	TEST(message_that_cannot_be_marked_has_its_name_again),
+	TEST(message_is_marked_where_no_second_name_can_be_had),
 	TEST(what_an_interrupted_quit_left_is_listed_again),
 	TEST(what_an_interrupted_quit_left_replaces_nothing),
 	TEST(what_cannot_be_put_back_is_a_log_line),

@@ -69,7 +69,7 @@ static void an_address_has_so_many_failures_at_once(void)
 static void a_user_who_is_guessed_at_gets_in_from_elsewhere(void)
 {
 	struct penalties *p = penalties_new();
-	char address[16];
+	char address[24];
 	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
 	for (int i = 0; i < 4; i++) {
 		snprintf(address, sizeof address, "192.0.2.%d", i);
