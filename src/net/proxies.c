@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/network.h"
 
@@ -64,4 +65,33 @@ struct arrival *arrival_new(const struct proxies *p, const struct address *peer,
 	a->believe_tls = p->tls && !tls_first;
 	a->alpn_required = p->alpn_required;
 	return a;
+}
+
+static bool believes_tls(const struct arrival *a, const struct proxy_header *h)
+{
+	return h->tls && a->believe_tls;
+}
+
+void arrival_describe(const struct arrival *a, const struct proxy_header *h, struct pop3_info *info)
+{
+	*info = a->info;
+	if (h->unknown)
+		return;
+	address_format(&h->source, info->peer);
+	address_format(&h->destination, info->local);
+	/* The client is on the proxy's machine, which has to be ours, too. */
+	info->loopback = a->info.loopback && address_is_loopback(&h->source);
+	if (!believes_tls(a, h))
+		return;
+	info->tls = true;
+	info->stls = false;
+	memcpy(info->tls_version, h->tls_version, sizeof info->tls_version);
+	memcpy(info->certificate, h->certificate, sizeof info->certificate);
+}
+
+bool arrival_may_begin(const struct arrival *a, const struct proxy_header *h)
+{
+	if (!believes_tls(a, h))
+		return true;
+	return h->alpn ? h->alpn_pop3 : !a->alpn_required;
 }

@@ -31,5 +31,10 @@ struct arrival {
 /* NULL: out of memory. Freed by free(3). */
 struct arrival *arrival_new(const struct proxies *, const struct address *peer,
 			    const struct pop3_info *, bool tls_first);
+/* What is known of the connection once the header is here. */
+void arrival_describe(const struct arrival *, const struct proxy_header *, struct pop3_info *);
+/* Not where the client has named another protocol to a proxy that is believed (ALPN), or none where
+ * one is required: as where the handshake is ours, a browser must not be led to speak to us. */
+bool arrival_may_begin(const struct arrival *, const struct proxy_header *);
 
 #endif

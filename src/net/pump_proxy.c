@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "base/secret.h"
@@ -20,32 +19,6 @@ static void give_up(struct connection *c, const char *why)
 	connection_end(c, POP3_REASON_REFUSED);
 }
 
-/* What the header says becomes what is known of the connection. */
-static void describe(const struct arrival *a, const struct proxy_header *h, struct pop3_info *info)
-{
-	*info = a->info;
-	if (h->unknown)
-		return;
-	address_format(&h->source, info->peer);
-	address_format(&h->destination, info->local);
-	/* The client is on the proxy's machine, which has to be ours, too. */
-	info->loopback = a->info.loopback && address_is_loopback(&h->source);
-	if (!h->tls || !a->believe_tls)
-		return;
-	info->tls = true;
-	info->stls = false;
-	memcpy(info->tls_version, h->tls_version, sizeof info->tls_version);
-	memcpy(info->certificate, h->certificate, sizeof info->certificate);
-}
-
-/* As we do where the handshake is ours: a browser must not be led to speak to us. */
-static bool speaks_something_else(const struct arrival *a, const struct proxy_header *h)
-{
-	if (!h->tls || !a->believe_tls)
-		return false;
-	return h->alpn ? !h->alpn_pop3 : a->alpn_required;
-}
-
 static void begin(struct connection *c, const struct proxy_header *h)
 {
 	struct pop3_server *s = c->server;
@@ -53,11 +26,11 @@ static void begin(struct connection *c, const struct proxy_header *h)
 	struct pop3_info info;
 
 	c->arrival = NULL;
-	describe(a, h, &info);
+	arrival_describe(a, h, &info);
 	const struct address *client = h->unknown ? &a->peer : &h->source;
 	const char *why = admission_identify(s, client, &info, &c->ticket);
 	session_identify(c->session, &info);
-	if (speaks_something_else(a, h))
+	if (!arrival_may_begin(a, h))
 		give_up(c, "the client does not speak POP3 (ALPN)");
 	else if (why != NULL)
 		session_refuse(c->session, why, a->tls_first);

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "net/address.h"
+#include "net/proxies.h"
 #include "unit/net_host.h"
 
 static const char *const here[] = {"127.0.0.0/8", "::1"};
@@ -77,6 +77,48 @@ static void header_that_is_none_emits_nothing(void)
 	host_expect_log(&h, "error=does not begin with a PROXY header");
 	expect_connections(&h, 0);
 	host_fini(&h);
+}
+
+/* Whether the proxy is on this machine, the client's address, and what the session is told. */
+static void loopback_needs_client_and_proxy_on_this_machine(void)
+{
+	static const struct {
+		bool local;
+		const char *client;
+		bool expected;
+	} cases[] = {
+		{true, "127.0.0.1:1", true},   {true, "[::1]:1", true},
+		{true, "unix:/a", true},       {true, "192.0.2.1:1", false},
+		{false, "127.0.0.1:1", false}, {false, "[::1]:1", false},
+		{false, "unix:/a", false},     {false, "[::ffff:127.0.0.1]:1", false},
+		{false, "192.0.2.1:1", false},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const struct arrival a = {.info.loopback = cases[i].local};
+		struct proxy_header h = {0};
+		struct pop3_info info;
+		CU_ASSERT_EQUAL_FATAL(address_parse(cases[i].client, &h.source), 0);
+		h.destination = h.source;
+		arrival_describe(&a, &h, &info);
+		CU_ASSERT_EQUAL(info.loopback, cases[i].expected);
+		h.unknown = true;
+		arrival_describe(&a, &h, &info);
+		CU_ASSERT_EQUAL(info.loopback, cases[i].local);
+	}
+}
+
+static void absent_alpn_is_refused_where_it_is_required(void)
+{
+	struct proxy_header h = {.tls = true};
+	struct arrival a = {.believe_tls = true, .alpn_required = true};
+	CU_ASSERT_FALSE(arrival_may_begin(&a, &h));
+	h.alpn = h.alpn_pop3 = true;
+	CU_ASSERT(arrival_may_begin(&a, &h));
+	h.alpn = h.alpn_pop3 = false;
+	a.alpn_required = false;
+	CU_ASSERT(arrival_may_begin(&a, &h));
+	a = (struct arrival){.alpn_required = true};
+	CU_ASSERT(arrival_may_begin(&a, &h));
 }
 
 static void hear(const char *text, bool fatal, void *data)
@@ -171,6 +213,8 @@ static void what_does_not_listen_stays_with_the_caller(void)
 static const struct test tests[] = {
 	TEST(connected_comes_after_the_header_as_its_client),
 	TEST(header_that_is_none_emits_nothing),
+	TEST(loopback_needs_client_and_proxy_on_this_machine),
+	TEST(absent_alpn_is_refused_where_it_is_required),
 	TEST(what_is_no_network_is_refused_with_its_name),
 	TEST(listening_socket_of_another_is_served),
 	TEST(what_does_not_listen_stays_with_the_caller),
