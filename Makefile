@@ -30,8 +30,8 @@ LIB_SOURCES := $(foreach l,$(LIB_LAYERS),$(wildcard src/$(l)/*.c))
 APP_SOURCES := $(foreach l,$(APP_LAYERS),$(wildcard src/$(l)/*.c))
 CLI_SOURCES := $(wildcard src/cli/*.c)
 # Delivery is a library of its own: these, and the C library alone.
-MAILDIR_SOURCES := $(addprefix src/,base/io.c store/delivery.c store/folder.c store/octets.c \
-                   store/place.c store/unique.c)
+MAILDIR_SOURCES := $(addprefix src/,base/io.c base/utf8.c store/delivery.c store/folder.c \
+                   store/header.c store/octets.c store/place.c store/unique.c)
 UNIT_SOURCES := $(wildcard tests/unit/*.c)
 HEADERS := $(wildcard src/*.h src/*/*.h)
 

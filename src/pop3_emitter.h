@@ -1,5 +1,5 @@
 /*
- * pop3_emitter.h - POP3 (RFC 1939, 2449, 2595, 3206, 8314) as an event emitter.
+ * pop3_emitter.h - POP3 (RFC 1939, 2449, 2595, 3206, 6856, 8314) as an event emitter.
  *
  * A server emits events; the application listens and answers through the event. The library knows
  * no mailbox and no password. Unless a declaration says otherwise every function belongs to the
@@ -28,6 +28,8 @@ extern "C" {
 #define POP3_ADDRESS_SIZE 128
 /* The longest user name accepted or answered, in octets, without the final NUL. */
 #define POP3_USER_MAX 255
+/* Room for the tag of a language of LANG, with its final NUL. */
+#define POP3_LANGUAGE_SIZE 16
 /* The longest APOP challenge, brackets included, with its final NUL. */
 #define POP3_CHALLENGE_SIZE 128
 /* The most capability lines, and the octets of all of them with their NULs. */
@@ -54,7 +56,8 @@ struct pop3_link {
 
 /*
  * What a listener's answer says. The response code that the client sees stands behind each
- * (RFC 2449 section 8, RFC 3206); after the login the first three failures become [SYS/TEMP].
+ * (RFC 2449 section 8, RFC 3206, RFC 6856 section 5); after the login the first three failures
+ * become [SYS/TEMP].
  */
 enum pop3_result {
 	POP3_OK,
@@ -64,6 +67,7 @@ enum pop3_result {
 	POP3_TEMPORARY,       /* a failure that may pass: [SYS/TEMP] */
 	POP3_PERMANENT,       /* a failure that needs a person: [SYS/PERM] */
 	POP3_NO_SUCH_MESSAGE, /* for list, uidl and retrieve */
+	POP3_NEEDS_UTF8,      /* for retrieve: only clients that said UTF8 may have it: [UTF8] */
 };
 
 /* RFC 1939 section 3. */
@@ -88,9 +92,12 @@ struct pop3_info {
 	char peer[POP3_ADDRESS_SIZE];  /* "192.0.2.1:4711", "[2001:db8::1]:4711" or "unix" */
 	char local[POP3_ADDRESS_SIZE]; /* likewise; "unix:/path" for a unix socket */
 	bool loopback;                 /* the peer is on this machine: 127/8, ::1, unix */
+	bool utf8;                     /* the client asked for UTF8 (RFC 6856) */
+	/* The tag of the language that it chose with LANG; "i-default", which is English, before.
+	 * The server's own texts are in it; those of listeners are sent as they are. */
+	char language[POP3_LANGUAGE_SIZE];
 	bool stls; /* TLS can be started on this connection: STLS is offered (RFC 2595) */
 	bool tls;  /* the octets travel encrypted; what follows is empty without it */
-	bool utf8; /* the client asked for UTF8 (RFC 6856) */
 	char tls_version[POP3_TLS_VERSION_SIZE]; /* "TLS1.3" */
 	bool has_binding;
 	unsigned char binding[POP3_BINDING_SIZE]; /* tls-exporter (RFC 9266) */
@@ -172,6 +179,10 @@ struct pop3_uidl {
  * The text of message `which` is wanted: all of it, or its header and `lines` lines of its body
  * (TOP). Answer with pop3_answer_bytes(), _descriptor(), _pull() - always with the whole message,
  * the library cuts it - or pop3_fail(). Unanswered the client gets -ERR.
+ *
+ * A message whose header fields hold UTF-8 (RFC 6532) is for clients with event.info->utf8. For
+ * others RFC 6856 section 2.1 wants another form of it, or a refusal with POP3_NEEDS_UTF8; the
+ * library does not look into messages and sends what it is given.
  */
 struct pop3_retrieve {
 	struct pop3_event event;
@@ -331,6 +342,16 @@ enum pop3_apop {
 	POP3_APOP_FUNCTION, /* what apop_function makes */
 };
 
+/* Is UTF8 offered (RFC 6856 section 2)? */
+enum pop3_utf8 {
+	POP3_UTF8_ON, /* the default: yes; names and passwords may hold any octets */
+	/* Yes, as "UTF8 USER": names and passwords are UTF-8, others are refused; events have them
+	 * in the form of OpaqueString (RFC 8265: NFC, plain blanks), which secrets must have, too.
+	 */
+	POP3_UTF8_USER,
+	POP3_UTF8_OFF, /* no */
+};
+
 /*
  * A certificate chain and its key: the path of a PEM file each, or PEM text itself, which is known
  * by its "-----BEGIN ". `ocsp`: the path of an OCSP response to staple, DER or PEM, or NULL.
@@ -406,6 +427,9 @@ struct pop3_options {
 	void *apop_data;
 	struct pop3_timeouts timeouts;
 	struct pop3_limits limits;
+	enum pop3_utf8 utf8;
+	/* The tag that a client gets for "LANG *": "en", "de", "fr"; NULL = "i-default". */
+	const char *language;
 	const char *cert, *key; /* as in struct pop3_certificate */
 	struct pop3_tls tls;
 	enum pop3_require_tls require_tls;
@@ -608,7 +632,8 @@ struct pop3_load {
 /*
  * A session of a server that need not listen: its listeners, options and limits. It emits
  * `connected` at once. `now` is here and below any clock in milliseconds that never goes back, the
- * same for all sessions of a server; with one that listens it is CLOCK_MONOTONIC. NULL: no memory.
+ * same for all sessions of a server; with one that listens it is CLOCK_MONOTONIC. What the client
+ * has to say (utf8, language) is not taken from the info. NULL: no memory.
  */
 struct pop3_session *pop3_session_new(struct pop3_server *, const struct pop3_info *, uint64_t now);
 /* Octets from the client. Returns how many were taken; the rest is to be offered again later. From

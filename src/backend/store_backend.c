@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "backend/sessions.h"
 #include "base/clock.h"
@@ -54,6 +55,7 @@ static enum pop3_result result_of(enum store_result result)
 		[STORE_TEMPORARY] = POP3_TEMPORARY,
 		[STORE_PERMANENT] = POP3_PERMANENT,
 		[STORE_NO_SUCH_MESSAGE] = POP3_NO_SUCH_MESSAGE,
+		[STORE_NEEDS_UTF8] = POP3_NEEDS_UTF8,
 	};
 	return results[result];
 }
@@ -263,6 +265,19 @@ static void note_retrieved(struct store_session *session, const struct pop3_retr
 	maildrop_retrieved(session->maildrop, event->which);
 }
 
+/* A client that did not say UTF8 must not have a message that needs it. Else it is closed. */
+static enum store_result check_mode(struct store_session *session,
+				    const struct pop3_retrieve *event, int descriptor,
+				    uint64_t length)
+{
+	enum store_result result = STORE_OK;
+	if (!event->event.info->utf8)
+		result = maildrop_check_header(session->maildrop, event->which, descriptor, length);
+	if (result != STORE_OK)
+		close(descriptor);
+	return result;
+}
+
 static void run_retrieve(struct work *work)
 {
 	struct store_session *session = SESSION_OF(work, work);
@@ -272,6 +287,8 @@ static void run_retrieve(struct work *work)
 	uint64_t octets = 0;
 	enum store_result result =
 		maildrop_message(session->maildrop, event->which, &descriptor, &length, &octets);
+	if (result == STORE_OK)
+		result = check_mode(session, event, descriptor, length);
 	if (result == STORE_OK)
 		note_retrieved(session, event);
 	end_work(session);
@@ -286,6 +303,9 @@ static bool retrieve_at_once(struct store_session *session, struct pop3_retrieve
 {
 	int descriptor;
 	uint64_t length, octets;
+	/* A header that has to be looked at is a worker's: it may be long, or on the disk. */
+	if (!event->event.info->utf8 && !maildrop_is_for_all(session->maildrop, event->which))
+		return false;
 	if (!maildrop_message_at_once(session->maildrop, event->which, &descriptor, &length,
 				      &octets))
 		return false;

@@ -32,6 +32,8 @@ enum option_log { OPTION_LOG_STDERR, OPTION_LOG_SYSLOG };
 enum option_require_tls { OPTION_TLS_REMOTE, OPTION_TLS_ALWAYS, OPTION_TLS_NEVER };
 enum option_alpn { OPTION_ALPN_OPTIONAL, OPTION_ALPN_REQUIRED };
 enum option_format { OPTION_FORMAT_LOGFMT, OPTION_FORMAT_JSON };
+/* Is UTF8 offered, and what do clients get who do not say it. */
+enum option_utf8 { OPTION_UTF8_ON, OPTION_UTF8_STRICT, OPTION_UTF8_OFF };
 
 /* Where a value came from; a later one wins. */
 enum option_source { OPTION_DEFAULT, OPTION_FILE, OPTION_ENVIRONMENT, OPTION_FLAG };
@@ -42,7 +44,7 @@ struct option_list {
 };
 
 enum {
-	OPTION_COUNT = 50, /* rows of the table */
+	OPTION_COUNT = 53, /* rows of the table */
 };
 
 /* All settings as values. Texts are NULL where nothing is set and there is no default. */
@@ -61,6 +63,9 @@ struct options {
 	uint32_t uidl_format; /* enum uidl_format */
 	char *dovecot_uidl_format;
 	uint32_t max_message_size; /* octets; 0 = any */
+	uint32_t utf8;             /* enum option_utf8 */
+	bool utf8_user;
+	uint32_t language; /* the number of the word */
 	uint32_t max_connections, max_connections_per_address, max_connections_per_user;
 	uint32_t max_failed_logins, max_bad_commands;
 	bool limits_on_loopback;

@@ -5,6 +5,16 @@
 
 #define MILLISECONDS 1000u
 
+/* The words of the setting, in their order. */
+static const char *const languages[] = {"en", "de", "fr"};
+
+static enum pop3_utf8 utf8_mode(const struct options *options)
+{
+	if (options->utf8 == OPTION_UTF8_OFF)
+		return POP3_UTF8_OFF;
+	return options->utf8_user ? POP3_UTF8_USER : POP3_UTF8_ON;
+}
+
 /* The names of the i-th certificate's files. "-" stands for no staple. */
 static struct pop3_certificate certificate_at(const struct options *options, size_t i)
 {
@@ -66,6 +76,8 @@ void server_options(const struct options *options, bool apop, const struct log_s
 					.bad_commands = options->max_bad_commands,
 					.on_loopback = options->limits_on_loopback,
 				},
+			.utf8 = utf8_mode(options),
+			.language = languages[options->language],
 		}};
 	set_tls(options, settings);
 }
@@ -75,6 +87,7 @@ struct maildrop_options store_options(const struct options *options)
 	struct maildrop_options store = {
 		.mark_seen = options->mark_seen,
 		.index_directory = options->index_dir,
+		.strict_utf8 = options->utf8 == OPTION_UTF8_STRICT,
 		.uidl = {.format = (enum uidl_format)options->uidl_format}};
 	/* The check of the setting has seen to its length. */
 	memcpy(store.uidl.pattern, options->dovecot_uidl_format,

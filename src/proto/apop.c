@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "base/utf8.h"
+#include "proto/prepare.h"
 
 #define MD5_OCTETS 16
 #define MD5_HEX    (2 * MD5_OCTETS)
@@ -51,7 +53,7 @@ void apop_random_value(const unsigned char random[APOP_RANDOM_OCTETS],
 	value[APOP_RANDOM_OCTETS] = '\0';
 }
 
-static bool matches_apop(const struct pop3_authenticate *e, const void *secret, size_t length)
+static bool matches_digest(const struct pop3_authenticate *e, const void *secret, size_t length)
 {
 	static const char digits[] = "0123456789abcdef";
 	unsigned char digest[MD5_OCTETS];
@@ -78,6 +80,24 @@ static bool matches_apop(const struct pop3_authenticate *e, const void *secret, 
 	secret_wipe(digest, sizeof digest);
 	secret_wipe(hex, sizeof hex);
 	return equal;
+}
+
+/*
+ * A client may have prepared a password beyond ASCII, as it must after "UTF8 USER" (RFC 6856
+ * section 2.2), or not, as those do that know nothing of it.
+ */
+static bool matches_apop(const struct pop3_authenticate *e, const void *secret, size_t length)
+{
+	char prepared[PREPARED_SIZE];
+	size_t prepared_length;
+	if (matches_digest(e, secret, length))
+		return true;
+	if (utf8_is_ascii(secret, length) ||
+	    prepare_text(secret, length, prepared, &prepared_length) < 0)
+		return false;
+	bool matches = matches_digest(e, prepared, prepared_length);
+	secret_wipe(prepared, sizeof prepared);
+	return matches;
 }
 
 bool pop3_matches(const struct pop3_authenticate *e, const void *secret, size_t length)

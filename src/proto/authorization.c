@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "proto/state.h"
 
 /*
@@ -15,8 +16,11 @@
 static void fail_login(struct pop3_session *s, const char *step, enum pop3_result result,
 		       const char *text)
 {
-	static const char *const results[] = {"",          "denied",    "in-use",   "login-delay",
-					      "temporary", "permanent", "permanent"};
+	static const char *const results[] = {"",          "denied",    "in-use",    "login-delay",
+					      "temporary", "permanent", "permanent", "temporary"};
+	/* A code of RETR and TOP, which says nothing here. */
+	if (result == POP3_NEEDS_UTF8)
+		result = POP3_TEMPORARY;
 	LOG(&s->settings->log, POP3_LOG_WARNING, "login", LOG_NUMBER("session", s->id),
 	    LOG_TEXT("user", s->user), LOG_TEXT("peer", s->info.peer), LOG_TEXT("step", step),
 	    LOG_TEXT("result", results[result]));
@@ -31,7 +35,7 @@ static void fail_login(struct pop3_session *s, const char *step, enum pop3_resul
 		session_close(s, POP3_REASON_LIMIT);
 }
 
-static bool set_user(struct pop3_session *s, const char *name)
+static bool keep_user(struct pop3_session *s, const char *name)
 {
 	char *user = strdup(name);
 	free(s->user);
@@ -39,6 +43,14 @@ static bool set_user(struct pop3_session *s, const char *name)
 	if (user == NULL)
 		session_terminate(s, POP3_REASON_ERROR);
 	return user != NULL;
+}
+
+/* False: the name was refused, or there is no memory. */
+static bool set_user(struct pop3_session *s, const char *given)
+{
+	char room[PREPARED_SIZE];
+	const char *name = session_prepare_name(s, given, room);
+	return name != NULL && keep_user(s, name);
 }
 
 static void on_opened(struct pop3_session *s, struct answer *answer)
@@ -49,7 +61,7 @@ static void on_opened(struct pop3_session *s, struct answer *answer)
 	}
 	s->opened = true;
 	s->state = POP3_TRANSACTION;
-	reply(s, "+OK maildrop ready");
+	reply_ok(s, TEXT_MAILDROP_READY);
 }
 
 /* Counted from here on, so that logins at the same time cannot exceed the limit together. */
@@ -57,7 +69,7 @@ static void open_maildrop(struct pop3_session *s)
 {
 	uint32_t limit = s->settings->options.limits.connections_per_user;
 	if (tally_count(&s->context->users, s->user) >= limit) {
-		fail_login(s, "limit", POP3_IN_USE, "too many sessions of this user");
+		fail_login(s, "limit", POP3_IN_USE, session_text(s, TEXT_TOO_MANY_SESSIONS));
 		return;
 	}
 	if (tally_add(&s->context->users, s->user) < 0) {
@@ -73,10 +85,11 @@ static void on_authenticated(struct pop3_session *s, struct answer *answer)
 {
 	if (!answer->given) {
 		context_emit_error(s->context, s, "no listener answers authenticate");
-		fail_login(s, "authenticate", POP3_PERMANENT, "authentication is not available");
+		fail_login(s, "authenticate", POP3_PERMANENT,
+			   session_text(s, TEXT_AUTHENTICATION_NOT_AVAILABLE));
 	} else if (answer->result != POP3_OK) {
 		fail_login(s, "authenticate", answer->result, answer->text);
-	} else if (answer->text[0] == '\0' || set_user(s, answer->text)) {
+	} else if (answer->text[0] == '\0' || keep_user(s, answer->text)) {
 		open_maildrop(s);
 	}
 }
@@ -98,16 +111,20 @@ void command_user(struct pop3_session *s, struct arguments *a)
 	if (!set_user(s, a->first))
 		return;
 	s->user_given = true;
-	reply(s, "+OK send PASS");
+	reply_ok(s, TEXT_SEND_PASS);
 }
 
 void command_pass(struct pop3_session *s, struct arguments *a)
 {
 	if (s->user == NULL) {
-		reply(s, "-ERR send USER first");
+		reply_error(s, TEXT_SEND_USER_FIRST);
 		return;
 	}
-	authenticate(s, "PASS", a->first, NULL);
+	char room[PREPARED_SIZE] = "";
+	const char *password = session_prepare_password(s, a->first, room);
+	if (password != NULL)
+		authenticate(s, "PASS", password, NULL);
+	secret_wipe(room, sizeof room);
 }
 
 bool command_apop_available(struct pop3_session *s)
@@ -131,16 +148,21 @@ size_t session_count_deleted(struct pop3_session *s, size_t remaining)
 	return remaining;
 }
 
+static void reply_not_removed(struct pop3_session *s)
+{
+	reply_failure(s, POP3_TEMPORARY, session_text(s, TEXT_NOT_REMOVED));
+}
+
 static void on_quit(struct pop3_session *s, struct answer *answer)
 {
 	if (answer->given && answer->result != POP3_OK) {
-		reply(s, "-ERR [SYS/TEMP] some deleted messages not removed");
+		reply_not_removed(s);
 		return;
 	}
 	if (session_count_deleted(s, answer->remaining) > 0)
-		reply(s, "-ERR [SYS/TEMP] some deleted messages not removed");
+		reply_not_removed(s);
 	else
-		reply(s, "+OK bye");
+		reply_ok(s, TEXT_BYE);
 }
 
 /* Only here is anything ever deleted (RFC 1939 section 6). */
@@ -149,7 +171,7 @@ static void update(struct pop3_session *s)
 	uint32_t *messages = calloc(s->view.marked + 1, sizeof *messages);
 	s->state = POP3_UPDATE;
 	if (messages == NULL) {
-		reply(s, "-ERR [SYS/TEMP] some deleted messages not removed");
+		reply_not_removed(s);
 		return;
 	}
 	view_marked_messages(&s->view, messages);
@@ -165,5 +187,5 @@ void command_quit(struct pop3_session *s, struct arguments *a)
 	if (s->state == POP3_TRANSACTION)
 		update(s);
 	else
-		reply(s, "+OK bye");
+		reply_ok(s, TEXT_BYE);
 }

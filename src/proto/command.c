@@ -21,6 +21,10 @@ static const struct command commands[] = {
 	 command_apop_available, command_apop},
 	{"STLS", ARGUMENTS_NONE, IN_AUTHORIZATION, TLS_BEFORE, "STLS", command_stls_available,
 	 command_stls},
+	{"LANG", ARGUMENTS_MAYBE_WORD, IN_AUTHORIZATION | IN_TRANSACTION, TLS_NO_MATTER, "LANG",
+	 NULL, command_lang},
+	{"UTF8", ARGUMENTS_NONE, IN_AUTHORIZATION, TLS_NO_MATTER, "UTF8", command_utf8_available,
+	 command_utf8},
 	{"CAPA", ARGUMENTS_NONE, IN_AUTHORIZATION | IN_TRANSACTION, TLS_NO_MATTER, NULL, NULL,
 	 command_capa},
 	{"STAT", ARGUMENTS_NONE, IN_TRANSACTION, TLS_NO_MATTER, NULL, NULL, command_stat},
@@ -92,6 +96,9 @@ static enum argument_error parse(enum grammar grammar, char *text, struct argume
 	case ARGUMENTS_WORD:
 		right = text != NULL && is_word(text);
 		break;
+	case ARGUMENTS_MAYBE_WORD:
+		right = text == NULL || is_word(text);
+		break;
 	case ARGUMENTS_TWO_WORDS:
 		a->second = text == NULL ? NULL : cut(text);
 		right = a->second != NULL && is_word(text) && is_word(a->second);
@@ -138,12 +145,12 @@ static bool is_barred(struct pop3_session *s, const struct command *c, const cha
 	if (is_secret_verb(verb))
 		rule = TLS_IF_REQUIRED;
 	if (rule == TLS_IF_REQUIRED && session_needs_tls(s) && s->state == POP3_AUTHORIZATION) {
-		reply_bad_command(s, s->info.stls ? "TLS is required here: send STLS first"
-						  : "TLS is required here, and this port has none");
+		reply_bad_command(s,
+				  s->info.stls ? TEXT_TLS_REQUIRED : TEXT_TLS_REQUIRED_ELSEWHERE);
 		return true;
 	}
 	if (rule == TLS_BEFORE && s->info.tls) {
-		reply_bad_command(s, "TLS is active already");
+		reply_bad_command(s, TEXT_TLS_ACTIVE);
 		return true;
 	}
 	return false;
@@ -156,11 +163,11 @@ static void run_built_in(struct pop3_session *s, const char *verb, char *text)
 	if (is_barred(s, c, verb))
 		return;
 	if (c == NULL) {
-		reply_bad_command(s, "unknown command");
+		reply_bad_command(s, TEXT_UNKNOWN_COMMAND);
 		return;
 	}
 	if ((c->states & (1u << s->state)) == 0) {
-		reply_bad_command(s, "command not valid in this state");
+		reply_bad_command(s, TEXT_WRONG_STATE);
 		return;
 	}
 	switch (parse(c->grammar, text, &a)) {
@@ -168,10 +175,10 @@ static void run_built_in(struct pop3_session *s, const char *verb, char *text)
 		c->run(s, &a);
 		break;
 	case ARGUMENTS_WRONG:
-		reply_bad_command(s, "wrong arguments");
+		reply_bad_command(s, TEXT_WRONG_ARGUMENTS);
 		break;
 	case ARGUMENTS_BAD_MESSAGE:
-		reply_bad_command(s, "invalid message number");
+		reply_bad_command(s, TEXT_INVALID_MESSAGE_NUMBER);
 		break;
 	}
 }
@@ -257,7 +264,7 @@ static bool is_announced(struct pop3_session *s, const struct command *c)
 	case TLS_IF_REQUIRED:
 		return !session_needs_tls(s);
 	case TLS_BEFORE:
-		return !s->info.tls && (c->states & (1u << s->state)) != 0;
+		return !s->info.tls && !s->info.utf8 && (c->states & (1u << s->state)) != 0;
 	}
 	return false;
 }
@@ -267,8 +274,12 @@ static void add_standard(struct pop3_session *s, struct pop3_capabilities *list)
 	static const char *const others[] = {"RESP-CODES", "AUTH-RESP-CODE", "PIPELINING",
 					     "EXPIRE NEVER", "IMPLEMENTATION pop3-emitter"};
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		if (is_announced(s, &commands[i]))
-			pop3_capability_add(list, commands[i].capability);
+		const struct command *c = &commands[i];
+		if (!is_announced(s, c))
+			continue;
+		/* The one argument that a row's capability can have (RFC 6856 section 2.2). */
+		bool user = c->run == command_utf8 && session_has_utf8_names(s);
+		pop3_capability_add(list, user ? "UTF8 USER" : c->capability);
 	}
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		pop3_capability_add(list, others[i]);

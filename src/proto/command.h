@@ -1,6 +1,7 @@
 /*
  * The command table: verb, argument grammar, states, capability, handler. A new command is a row
- * here, a handler in authorization.c or transaction.c, a test, and a line of documentation.
+ * here, a handler in authorization.c, transaction.c or international.c, a test, and a line of
+ * documentation.
  */
 #ifndef POP3_PROTO_COMMAND_H
 #define POP3_PROTO_COMMAND_H
@@ -14,6 +15,7 @@
 enum grammar {
 	ARGUMENTS_NONE,
 	ARGUMENTS_WORD,          /* one word */
+	ARGUMENTS_MAYBE_WORD,    /* one word or nothing */
 	ARGUMENTS_TWO_WORDS,     /* two words */
 	ARGUMENTS_REST,          /* all that follows the blank, blanks included; not empty */
 	ARGUMENTS_MESSAGE,       /* a message number */
@@ -63,6 +65,11 @@ void command_pass(struct pop3_session *, struct arguments *);
 void command_apop(struct pop3_session *, struct arguments *);
 void command_quit(struct pop3_session *, struct arguments *);
 bool command_apop_available(struct pop3_session *);
+
+/* international.c */
+void command_lang(struct pop3_session *, struct arguments *);
+void command_utf8(struct pop3_session *, struct arguments *);
+bool command_utf8_available(struct pop3_session *);
 
 /* secure.c */
 void command_stls(struct pop3_session *, struct arguments *);

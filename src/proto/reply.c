@@ -6,20 +6,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "proto/state.h"
 
-/* RFC 2449 section 8 and RFC 3206: what a client is told, by result. */
+/* RFC 2449 section 8, RFC 3206 and RFC 6856 section 5: what a client is told, by result. */
 static const struct failure {
 	const char *code;
-	const char *text;
+	enum text text;
 } failures[] = {
-	[POP3_OK] = {"[SYS/TEMP] ", "try again later"},
-	[POP3_DENIED] = {"[AUTH] ", "authentication failed"},
-	[POP3_IN_USE] = {"[IN-USE] ", "maildrop is locked by another session"},
-	[POP3_LOGIN_DELAY] = {"[LOGIN-DELAY] ", "too soon after the last login"},
-	[POP3_TEMPORARY] = {"[SYS/TEMP] ", "try again later"},
-	[POP3_PERMANENT] = {"[SYS/PERM] ", "maildrop is not available"},
-	[POP3_NO_SUCH_MESSAGE] = {"", "no such message"},
+	[POP3_OK] = {"[SYS/TEMP] ", TEXT_TRY_LATER},
+	[POP3_DENIED] = {"[AUTH] ", TEXT_AUTHENTICATION_FAILED},
+	[POP3_IN_USE] = {"[IN-USE] ", TEXT_MAILDROP_LOCKED},
+	[POP3_LOGIN_DELAY] = {"[LOGIN-DELAY] ", TEXT_LOGIN_DELAY},
+	[POP3_TEMPORARY] = {"[SYS/TEMP] ", TEXT_TRY_LATER},
+	[POP3_PERMANENT] = {"[SYS/PERM] ", TEXT_MAILDROP_NOT_AVAILABLE},
+	[POP3_NO_SUCH_MESSAGE] = {"", TEXT_NO_SUCH_MESSAGE},
+	[POP3_NEEDS_UTF8] = {"[UTF8] ", TEXT_MESSAGE_NEEDS_UTF8},
 };
 
 /* Move what waits to the front of its block. */
@@ -103,9 +105,40 @@ void reply(struct pop3_session *s, const char *format, ...)
 	output_append(s, line, (size_t)length + 2);
 }
 
-void reply_bad_command(struct pop3_session *s, const char *text)
+const char *session_text(const struct pop3_session *s, enum text text)
 {
-	reply(s, "-ERR %s", text);
+	return text_of(text, s->language);
+}
+
+void reply_ok(struct pop3_session *s, enum text text)
+{
+	reply(s, "+OK %s", session_text(s, text));
+}
+
+void reply_error(struct pop3_session *s, enum text text)
+{
+	reply(s, "-ERR %s", session_text(s, text));
+}
+
+void reply_numbers(struct pop3_session *s, enum text text, uint64_t first, uint64_t second)
+{
+	char line[RESPONSE_MAX];
+	size_t length = 0;
+	uint64_t number = first;
+	for (const char *c = session_text(s, text); *c != '\0'; c++) {
+		if (*c != '#') {
+			line[length++] = *c;
+			continue;
+		}
+		length += number_format(number, line + length);
+		number = second;
+	}
+	reply(s, "+OK %.*s", (int)length, line);
+}
+
+void reply_bad_command(struct pop3_session *s, enum text text)
+{
+	reply_error(s, text);
 	if (++s->bad_commands >= s->settings->options.limits.bad_commands)
 		session_close(s, POP3_REASON_LIMIT);
 }
@@ -113,5 +146,6 @@ void reply_bad_command(struct pop3_session *s, const char *text)
 void reply_failure(struct pop3_session *s, enum pop3_result result, const char *text)
 {
 	const struct failure *f = &failures[result];
-	reply(s, "-ERR %s%s", f->code, text == NULL || *text == '\0' ? f->text : text);
+	reply(s, "-ERR %s%s", f->code,
+	      text == NULL || *text == '\0' ? session_text(s, f->text) : text);
 }

@@ -8,7 +8,6 @@
  */
 #include <string.h>
 
-#include "base/secret.h"
 #include "proto/state.h"
 
 void session_start_tls(struct pop3_session *s)
@@ -30,7 +29,12 @@ void command_stls(struct pop3_session *s, struct arguments *a)
 		session_refuse_injection(s);
 		return;
 	}
-	reply(s, "+OK begin TLS");
+	/* RFC 6856 section 2.1 */
+	if (s->info.utf8) {
+		reply_error(s, TEXT_STLS_AFTER_UTF8);
+		return;
+	}
+	reply_ok(s, TEXT_BEGIN_TLS);
 	session_start_tls(s);
 }
 
@@ -56,9 +60,7 @@ bool session_needs_tls(const struct pop3_session *s)
 static void forget(struct pop3_session *s)
 {
 	line_fini(&s->line);
-	s->user_given = false;
-	secret_free(s->user);
-	s->user = NULL;
+	session_forget_client(s);
 }
 
 void pop3_session_secured(struct pop3_session *s, const struct pop3_info *info, uint64_t now)

@@ -24,9 +24,9 @@ static void greet(struct pop3_session *s)
 	s->greeted = true;
 	s->idle_since = s->now;
 	if (s->challenge == NULL)
-		reply(s, "+OK POP3 server ready");
+		reply_ok(s, TEXT_READY);
 	else
-		reply(s, "+OK POP3 server ready %s", s->challenge);
+		reply(s, "+OK %s %s", session_text(s, TEXT_READY), s->challenge);
 }
 
 static void on_connected(struct pop3_session *s, struct answer *answer)
@@ -108,6 +108,7 @@ struct pop3_session *session_new(struct context *c, const struct pop3_info *info
 	s->descriptor = descriptor;
 	s->info = *info;
 	s->id = ++last_id;
+	session_forget_client(s);
 	s->now = now;
 	s->started = now;
 	s->idle_since = now;
@@ -278,11 +279,11 @@ static void take_line(struct pop3_session *s, enum line_status status, char *tex
 		break;
 	case LINE_TOO_LONG:
 		s->user_given = false;
-		reply_bad_command(s, "line too long");
+		reply_bad_command(s, TEXT_LINE_TOO_LONG);
 		break;
 	case LINE_CONTROL:
 		s->user_given = false;
-		reply_bad_command(s, "line has control characters");
+		reply_bad_command(s, TEXT_CONTROL_CHARACTERS);
 		break;
 	case LINE_NO_MEMORY:
 		session_terminate(s, POP3_REASON_ERROR);

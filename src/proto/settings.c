@@ -37,9 +37,23 @@ static void fill_in(struct pop3_options *o)
 	}
 }
 
+static bool has_valid_utf8(const struct pop3_options *o)
+{
+	return o->utf8 == POP3_UTF8_ON || o->utf8 == POP3_UTF8_USER || o->utf8 == POP3_UTF8_OFF;
+}
+
+/* The language for a tag, NULL: the one that sessions begin with. */
+static bool choose_language(const char *tag, enum language *language)
+{
+	*language = LANGUAGE_DEFAULT;
+	return tag == NULL || language_find(tag, language);
+}
+
 static bool is_valid(const struct pop3_options *o)
 {
-	if ((unsigned)o->require_tls > POP3_TLS_NEVER)
+	enum language language;
+	if ((unsigned)o->require_tls > POP3_TLS_NEVER || !has_valid_utf8(o) ||
+	    !choose_language(o->language, &language))
 		return false;
 	switch (o->apop) {
 	case POP3_APOP_RANDOM:
@@ -85,6 +99,8 @@ int settings_new(const char *hostname, const struct pop3_options *options,
 		return -ENOMEM;
 	s->references = 1;
 	s->options = all;
+	choose_language(all.language, &s->language);
+	s->options.language = NULL; /* the caller's, and no longer needed */
 	s->log = (struct log_sink){all.log, all.log_data};
 	s->hostname = strdup(hostname);
 	s->options.apop_value = all.apop_value == NULL ? NULL : strdup(all.apop_value);

@@ -7,18 +7,20 @@
 
 #include "base/log.h"
 #include "pop3_emitter.h"
+#include "proto/text.h"
 
 struct settings {
 	unsigned references;
 	struct pop3_options options; /* defaults filled in; apop_value is ours */
 	struct log_sink log;
+	enum language language; /* of LANG * */
 	char *hostname;
 };
 
 /*
  * The options (NULL = all defaults) with the defaults filled in; what they point to is the caller's
- * still. 0; -EINVAL: an unknown `apop` or `require_tls`, or POP3_APOP_FIXED or _FUNCTION without
- * the value or function.
+ * still. 0; -EINVAL: an unknown `apop`, `utf8` or `require_tls`, POP3_APOP_FIXED or
+ * _FUNCTION without the value or function, a `language` that is none of ours.
  */
 int settings_read(const struct pop3_options *, struct pop3_options *all);
 /*

@@ -11,7 +11,9 @@
 #include "proto/event.h"
 #include "proto/line.h"
 #include "proto/maildrop.h"
+#include "proto/prepare.h"
 #include "proto/session.h"
+#include "proto/text.h"
 #include "proto/wire.h"
 
 /* What to do with an answer. It may take over what the answer holds by zeroing it there. */
@@ -60,6 +62,7 @@ struct pop3_session {
 	struct transfer transfer;
 	char *challenge; /* the APOP challenge; NULL: no APOP */
 	char *user;      /* from USER, or logged in; NULL */
+	enum language language;
 	struct maildrop_view view;
 
 	struct deferral *pending;   /* the answer that the next command waits for */
@@ -149,12 +152,37 @@ void session_abandon(struct pop3_session *);
 void session_notify(struct pop3_session *, enum event_kind, struct pop3_event *);
 bool session_hears(struct pop3_session *, enum event_kind);
 
+/* ---- international.c ---- */
+
+/*
+ * Whatever the client has said before it logged in (USER, UTF8, LANG) is as if it had not been
+ * said, as at the beginning.
+ */
+void session_forget_client(struct pop3_session *);
+/* The language of all texts from now on. */
+void session_speak(struct pop3_session *, enum language);
+/* Are user names and passwords UTF-8 here ("UTF8 USER")? */
+bool session_has_utf8_names(const struct pop3_session *);
+/*
+ * A name or password as it is to be compared: as it is, or where they are UTF-8 prepared, in
+ * `room`, which the caller wipes. NULL: it is refused, and the client has been told.
+ */
+const char *session_prepare_name(struct pop3_session *, const char *text, char room[PREPARED_SIZE]);
+const char *session_prepare_password(struct pop3_session *, const char *text,
+				     char room[PREPARED_SIZE]);
+
 /* ---- reply.c ---- */
 
 /* Queue one response line; CRLF is added. At most RESPONSE_MAX octets. */
 __attribute__((format(printf, 2, 3))) void reply(struct pop3_session *, const char *format, ...);
-/* "-ERR text" to what is no command; too many of them end the session. */
-void reply_bad_command(struct pop3_session *, const char *text);
+/* A text of the server's own, in the session's language. */
+const char *session_text(const struct pop3_session *, enum text);
+void reply_ok(struct pop3_session *, enum text);
+void reply_error(struct pop3_session *, enum text);
+/* "+OK" and a text whose one or two '#' stand for these. */
+void reply_numbers(struct pop3_session *, enum text, uint64_t first, uint64_t second);
+/* reply_error() to what is no command; too many of them end the session. */
+void reply_bad_command(struct pop3_session *, enum text);
 /* "-ERR" with the code and text of a failure: the listener's text, else the standard one. */
 void reply_failure(struct pop3_session *, enum pop3_result, const char *text);
 /* Where the next octets can be written, and how many; NULL: out of memory, the session has ended.

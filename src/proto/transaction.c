@@ -15,13 +15,22 @@ static void report_bad_list(struct pop3_session *s, const char *what)
 	reply_failure(s, POP3_TEMPORARY, NULL);
 }
 
-/* Three codes are for the login alone (RFC 2449 section 8, RFC 3206 section 5). */
+/*
+ * Three codes are for the login alone (RFC 2449 section 8, RFC 3206 section 5), one for RETR and
+ * TOP (RFC 6856 section 5), see on_retrieved().
+ */
+static bool is_for_another_time(enum pop3_result result)
+{
+	return result == POP3_DENIED || result == POP3_IN_USE || result == POP3_LOGIN_DELAY ||
+	       result == POP3_NEEDS_UTF8;
+}
+
 static bool has_failed(struct pop3_session *s, const struct answer *answer)
 {
 	enum pop3_result result = answer->result;
 	if (!answer->given || result == POP3_OK)
 		return false;
-	if (result == POP3_DENIED || result == POP3_IN_USE || result == POP3_LOGIN_DELAY)
+	if (is_for_another_time(result))
 		result = POP3_TEMPORARY;
 	reply_failure(s, result, answer->text);
 	return true;
@@ -69,7 +78,7 @@ static void with_message(struct pop3_session *s, uint32_t msgno, step_function *
 	if (view_lacks(&s->view, msgno)) {
 		reply_failure(s, POP3_NO_SUCH_MESSAGE, NULL);
 	} else if (view_is_marked(&s->view, msgno)) {
-		reply(s, "-ERR message is deleted");
+		reply_error(s, TEXT_MESSAGE_IS_DELETED);
 	} else if (view_size(&s->view, msgno, &size)) {
 		step(s);
 	} else {
@@ -102,8 +111,8 @@ void command_stat(struct pop3_session *s, struct arguments *a)
 
 static void list_all_step(struct pop3_session *s)
 {
-	reply(s, "+OK %zu messages (%" PRIu64 " octets)", view_count(&s->view) - s->view.marked,
-	      s->view.octets - s->view.marked_octets);
+	reply_numbers(s, TEXT_MESSAGES, view_count(&s->view) - s->view.marked,
+		      s->view.octets - s->view.marked_octets);
 	transfer_start_list(s, TRANSFER_LIST);
 }
 
@@ -157,7 +166,7 @@ static void uidl_one(struct pop3_session *s, uint32_t msgno)
 	if (view_lacks(&s->view, msgno)) {
 		reply_failure(s, POP3_NO_SUCH_MESSAGE, NULL);
 	} else if (view_is_marked(&s->view, msgno)) {
-		reply(s, "-ERR message is deleted");
+		reply_error(s, TEXT_MESSAGE_IS_DELETED);
 	} else if (s->view.has_ids) {
 		reply(s, "+OK %" PRIu32 " %s", msgno,
 		      s->view.ids.text + s->view.ids.offsets[msgno - 1]);
@@ -185,7 +194,11 @@ void command_uidl(struct pop3_session *s, struct arguments *a)
 static void on_retrieved(struct pop3_session *s, struct answer *answer)
 {
 	if (!answer->given) {
-		reply(s, "-ERR message is not available");
+		reply_error(s, TEXT_MESSAGE_NOT_AVAILABLE);
+		return;
+	}
+	if (answer->result == POP3_NEEDS_UTF8 && !s->info.utf8) {
+		reply_failure(s, answer->result, answer->text);
 		return;
 	}
 	if (has_failed(s, answer))
@@ -194,7 +207,7 @@ static void on_retrieved(struct pop3_session *s, struct answer *answer)
 	if (octets == POP3_OCTETS_LISTED)
 		octets = size_of(s, s->msgno);
 	if (s->lines == POP3_ALL_LINES)
-		reply(s, "+OK %" PRIu64 " octets", octets);
+		reply_numbers(s, TEXT_OCTETS, octets, 0);
 	else
 		reply(s, "+OK");
 	transfer_start_message(s, &answer->source, s->msgno, s->lines, octets);
@@ -225,7 +238,7 @@ static void dele_step(struct pop3_session *s)
 	if (view_mark(&s->view, s->msgno) < 0)
 		reply_failure(s, POP3_TEMPORARY, NULL);
 	else
-		reply(s, "+OK message deleted");
+		reply_ok(s, TEXT_MESSAGE_DELETED);
 }
 
 void command_dele(struct pop3_session *s, struct arguments *a)

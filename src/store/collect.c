@@ -56,8 +56,11 @@ static void report_found(const struct collection *c, const struct scan *scan)
 	report_skipped(c, POP3_LOG_WARNING, &scan->unreadable, "skipped: unreadable, size unknown");
 	report_skipped(c, POP3_LOG_INFO, &scan->restored,
 		       "put back what an interrupted QUIT had put aside");
-	report_skipped(c, POP3_LOG_WARNING, &scan->stranded,
-		       "skipped: put aside by an interrupted QUIT, and cannot be put back");
+	report_skipped(
+		c, POP3_LOG_WARNING, &scan->stranded,
+		c->options->without_trace
+			? "put aside by an interrupted QUIT, the next login puts it back"
+			: "skipped: put aside by an interrupted QUIT, and cannot be put back");
 }
 
 /* ---- The index ---- */
@@ -109,7 +112,7 @@ static void write_index(const struct collection *c, const struct scan *scan,
 	if (!c->has_place || c->options->without_trace)
 		return;
 	/* What was left out may come to be readable, which no folder shows: they are read again. */
-	if (scan->unreadable.count > 0 || scan->vanished)
+	if (scan->unreadable.count > 0 || scan->stranded.count > 0 || scan->vanished)
 		index.state = (struct maildir_state){0};
 	int error = index_write(&c->place, &index);
 	if (error < 0)
@@ -122,7 +125,7 @@ static void write_index(const struct collection *c, const struct scan *scan,
 static int scan_and_merge(struct collection *c, struct maildrop_list **list)
 {
 	struct scan scan;
-	int error = scan_folders(c->maildir, &c->index, &scan);
+	int error = scan_folders(c->maildir, &c->index, c->options->without_trace, &scan);
 	if (error == 0)
 		error = merge_scan(&scan, c->foreign, list);
 	if (error == 0) {

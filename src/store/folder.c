@@ -241,6 +241,35 @@ int folder_open_cached(int maildir, const char *path)
 #endif
 }
 
+int folder_rename(int from, const char *name, int to, const char *new_name)
+{
+	struct stat status;
+	int error = folder_stat(to, new_name, &status);
+	if (error != -ENOENT)
+		return error == 0 ? -EEXIST : error;
+	int result;
+	IO_RETRY(result, renameat(from, name, to, new_name));
+	return result < 0 ? -errno : 0;
+}
+
+/* A second name, then none of the first: at any moment the file has at least one of them. */
+static int move_by_link(int from, const char *name, int to, const char *new_name)
+{
+	struct stat status;
+	int result;
+	IO_RETRY(result, linkat(from, name, to, new_name, 0));
+	if (result < 0)
+		return -errno;
+	int error = folder_delete(from, name);
+	/* On a network the deletion may have been done twice, or done and lost: the new name goes
+	 * only while the old one is there for certain. */
+	if (error == -ENOENT)
+		return 0;
+	if (error < 0 && folder_stat(from, name, &status) == 0)
+		folder_delete(to, new_name);
+	return error;
+}
+
 int folder_move(int from, const char *name, int to, const char *new_name)
 {
 	int result;
@@ -249,14 +278,9 @@ int folder_move(int from, const char *name, int to, const char *new_name)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return -errno;
-
-	/* A file system without that: at any moment the file has at least one of the names. */
-	IO_RETRY(result, linkat(from, name, to, new_name, 0));
-	if (result < 0)
-		return -errno;
-	int error = folder_delete(from, name);
-	if (error < 0)
-		folder_delete(to, new_name);
+	int error = move_by_link(from, name, to, new_name);
+	if (error == -EPERM || error == -EOPNOTSUPP || error == -ENOSYS || error == -EMLINK)
+		return folder_rename(from, name, to, new_name);
 	return error;
 }
 

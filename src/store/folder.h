@@ -102,9 +102,12 @@ int folder_open_cached(int maildir, const char *path);
 
 /*
  * Move a file to another folder or name; never replaces one. 0; -EEXIST: the name is taken; else a
- * negative errno value, and the file is where it was.
+ * negative errno value, and the file has its old name or, on a network file system that says no
+ * more, both.
  */
 int folder_move(int from, const char *name, int to, const char *new_name);
+/* The same for a new name that nobody else takes: a look at it will do. */
+int folder_rename(int from, const char *name, int to, const char *new_name);
 /* fsync(2) of a directory; one whose file system knows no such thing counts as synced. */
 int folder_sync(int folder);
 

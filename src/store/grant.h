@@ -17,6 +17,7 @@ enum store_result {
 	STORE_TEMPORARY,       /* it may pass: not mounted, out of memory, full, an input error */
 	STORE_PERMANENT,       /* it needs a person: not permitted, no directory, too large */
 	STORE_NO_SUCH_MESSAGE, /* of messages only: there is none, or it has vanished */
+	STORE_NEEDS_UTF8,      /* of messages only: not for clients in ASCII mode (RFC 6856) */
 };
 
 /* Borrowed for the call that it is given to. */

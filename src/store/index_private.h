@@ -9,7 +9,7 @@
 /* Reads otherwise where octets are in another order. */
 #define INDEX_ORDER UINT32_C(0x01020304)
 /* Of the layout of head and block; a change of either, or of what they mean, takes the next. */
-#define INDEX_VERSION 1
+#define INDEX_VERSION 2
 
 struct index_time {
 	int64_t seconds;

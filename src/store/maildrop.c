@@ -48,6 +48,7 @@ enum store_result maildrop_open(const struct store_grant *grant,
 	if (options == NULL)
 		options = &defaults;
 	m->mark_seen = options->mark_seen;
+	m->strict_utf8 = options->strict_utf8;
 	m->index_directory = options->index_directory;
 	m->maildir.descriptor = -1;
 	m->lock = -1;
@@ -90,18 +91,24 @@ struct maildrop_list *maildrop_frozen(const struct maildrop *m)
 	return m->list;
 }
 
-static enum store_result message_failed(const struct maildrop *m,
-					const struct maildrop_entry *entry, const char *text,
-					int error)
+static void report_message(const struct maildrop *m, enum pop3_level level,
+			   const struct maildrop_entry *entry, const char *text, int error)
 {
 	char name[MAILDROP_NAME_SIZE];
 	maildrop_entry_name(entry, name);
-	report(m->sink, POP3_LOG_WARNING,
+	report(m->sink, level,
 	       &(struct report){.session = m->session,
 				.folder = folder_name(entry->seen ? FOLDER_CUR : FOLDER_NEW),
 				.file = name,
 				.text = text,
 				.error = error});
+}
+
+static enum store_result message_failed(const struct maildrop *m,
+					const struct maildrop_entry *entry, const char *text,
+					int error)
+{
+	report_message(m, POP3_LOG_WARNING, entry, text, error);
 	return error == -ENOENT ? STORE_NO_SUCH_MESSAGE : report_result(error);
 }
 
@@ -166,6 +173,30 @@ bool maildrop_message_at_once(struct maildrop *m, size_t msgno, int *descriptor,
 	*length = entry.length;
 	*octets = entry.octets;
 	return true;
+}
+
+bool maildrop_is_for_all(const struct maildrop *m, size_t msgno)
+{
+	if (!m->strict_utf8)
+		return true;
+	return msgno >= 1 && msgno <= maildrop_list_count(m->list) &&
+	       maildrop_list_entry(m->list, msgno - 1).plain;
+}
+
+enum store_result maildrop_check_header(const struct maildrop *m, size_t msgno, int descriptor,
+					uint64_t length)
+{
+	bool international;
+	struct maildrop_entry entry = maildrop_list_entry(m->list, msgno - 1);
+	if (!m->strict_utf8 || (entry.plain && length == entry.length))
+		return STORE_OK;
+	int error = header_look(descriptor, length, &international);
+	if (error < 0)
+		return message_failed(m, &entry, "cannot read the message", error);
+	if (!international)
+		return STORE_OK;
+	report_message(m, POP3_LOG_INFO, &entry, "the message needs a client that says UTF8", 0);
+	return STORE_NEEDS_UTF8;
 }
 
 void maildrop_retrieved(struct maildrop *m, size_t msgno)

@@ -21,6 +21,9 @@ struct maildrop_options {
 	 * maildrop_close().
 	 */
 	const char *index_directory;
+	/* Messages with UTF-8 in their header are for clients that said UTF8 (RFC 6856): strictly,
+	 * or everybody has them as they are. */
+	bool strict_utf8;
 	/* Whose unique-ids the messages keep. */
 	struct uidl_rule uidl;
 	/* Only to see whether it works: the index is read, and not written. */
@@ -57,6 +60,18 @@ enum store_result maildrop_message(struct maildrop *, size_t msgno, int *descrip
  */
 bool maildrop_message_at_once(struct maildrop *, size_t msgno, int *descriptor, uint64_t *length,
 			      uint64_t *octets);
+/*
+ * May a client that did not say UTF8 have message `msgno` as it is? True: yes for certain, by the
+ * list alone, unless the file has changed since. False: maildrop_check_header() has to look.
+ */
+bool maildrop_is_for_all(const struct maildrop *, size_t msgno);
+/*
+ * The same of an open message, by its header if need be: `descriptor` and `length` are what
+ * maildrop_message() gave. STORE_OK; STORE_NEEDS_UTF8: no, which is logged; or as that function
+ * fails. The descriptor stays open.
+ */
+enum store_result maildrop_check_header(const struct maildrop *, size_t msgno, int descriptor,
+					uint64_t length);
 /* The client has had the whole of this message; matters only to `mark_seen`. */
 void maildrop_retrieved(struct maildrop *, size_t msgno);
 /*

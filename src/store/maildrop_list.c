@@ -98,16 +98,17 @@ struct maildrop_entry maildrop_list_entry(const struct maildrop_list *list, size
 	const struct list_arrays a = list_arrays(list->block);
 	struct maildrop_entry entry = {.id = a.text + a.offsets[index],
 				       .identity = list_identity(&a, index),
+				       .plain = (a.codes[index] & LIST_PLAIN) != 0,
 				       .octets = list->block->sizes[index]};
 	uint64_t growth = a.growths[index];
-	if (a.codes[index] == LIST_LONG) {
+	if ((a.codes[index] & LIST_LONG) != 0) {
 		const char *next = behind(entry.id);
 		memcpy(&growth, next, sizeof growth);
 		take_place(&entry, next + sizeof growth);
 		entry.base = behind(entry.info);
 	} else {
 		const char *place = a.places;
-		for (unsigned i = a.codes[index]; i > 0; i--)
+		for (unsigned i = a.codes[index] & LIST_PLACE; i > 0; i--)
 			place = behind(place);
 		take_place(&entry, place);
 		entry.base = entry.id;

@@ -40,6 +40,9 @@ struct maildrop_entry {
 	uint64_t identity;  /* of the file, see folder_identity() */
 	uint64_t length;    /* of the file, in octets */
 	uint64_t octets;    /* as sent: at least `length` */
+	/* It was looked at and is no internationalized message (store/header.h). Where this is not
+	 * said it has to be looked at before it goes to a client that did not say UTF8. */
+	bool plain;
 };
 
 /* The longest file name of a message, with its NUL. */

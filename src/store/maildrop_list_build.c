@@ -19,8 +19,8 @@ static bool is_base(const struct maildrop_entry *entry)
 	       memcmp(entry->id, entry->base, entry->base_length) == 0;
 }
 
-/* The entry's code, for the plan as it is: LIST_LONG, or the number of a place. */
-static uint8_t code_of(const struct list_plan *plan, const struct maildrop_entry *entry)
+/* LIST_LONG, or the number of the entry's place, for the plan as it is. */
+static uint8_t kind_of(const struct list_plan *plan, const struct maildrop_entry *entry)
 {
 	if (!is_base(entry) || entry->octets - entry->length > LIST_GROWTH_MAX)
 		return LIST_LONG;
@@ -48,7 +48,7 @@ void list_plan_add(struct list_plan *plan, const struct maildrop_entry *entry)
 	add_place(plan, entry);
 	plan->count++;
 	plan->text += strlen(entry->id) + 1;
-	if (code_of(plan, entry) == LIST_LONG)
+	if (kind_of(plan, entry) == LIST_LONG)
 		plan->text += sizeof(uint64_t) + place_size(entry->info) + entry->base_length + 1;
 }
 
@@ -101,6 +101,7 @@ void maildrop_list_append(struct maildrop_list *list, const struct list_plan *pl
 	const struct list_arrays a = list_arrays(block);
 	size_t index = list->built++;
 	uint64_t growth = entry->octets - entry->length;
+	uint8_t kind = kind_of(plan, entry);
 	block->sizes[index] = entry->octets;
 	block->total += entry->octets;
 	a.low_identities[index] = (uint32_t)entry->identity;
@@ -108,11 +109,11 @@ void maildrop_list_append(struct maildrop_list *list, const struct list_plan *pl
 	a.high_identities[index] = (uint8_t)(entry->identity >> 48);
 	a.offsets[index] = block->text;
 	a.growths[index] = growth > LIST_GROWTH_MAX ? 0 : (uint16_t)growth;
-	a.codes[index] = code_of(plan, entry);
+	a.codes[index] = (uint8_t)(kind | (entry->plain ? LIST_PLAIN : 0));
 
 	char *begin = a.text + block->text;
 	char *end = put(begin, entry->id, strlen(entry->id) + 1);
-	if (a.codes[index] == LIST_LONG) {
+	if (kind == LIST_LONG) {
 		end = put(end, &growth, sizeof growth);
 		end = put_place(end, entry->seen, entry->info);
 		end = put(end, entry->base, entry->base_length);

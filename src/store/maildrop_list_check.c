@@ -101,11 +101,11 @@ static bool check_entry(struct check *c, size_t index)
 	const char *id = take_string(&c->text, &length);
 	if (id == NULL || !name_is_unique_id(id, length))
 		return false;
-	if (a->codes[index] == LIST_LONG) {
+	uint8_t kind = a->codes[index] & (uint8_t)~LIST_PLAIN;
+	if (kind == LIST_LONG) {
 		if (!check_long(c, &growth))
 			return false;
-	} else if (a->codes[index] >= c->block->place_count ||
-		   !is_base(id, length, c->places[a->codes[index]])) {
+	} else if (kind >= c->block->place_count || !is_base(id, length, c->places[kind])) {
 		return false;
 	}
 	return is_possible(octets, growth) && !__builtin_add_overflow(c->total, octets, &c->total);

@@ -2,8 +2,9 @@
  * How a list lies in memory: a head, seven arrays of `count` members, the places, the text. Three
  *of the arrays make up the identities, of 56 bits each (store/folder.h).
  *
- * The usual message has its base name as unique-id, and its text is just that, ended by a NUL. Any
- * other has the mark LIST_LONG in its code, and its text is
+ * A code is the number of a message's place, and marks. The usual message has its base name as
+ * unique-id, and its text is just that, ended by a NUL. Any other has the mark LIST_LONG, no
+ * number, and its text is
  *
  *	unique-id NUL  growth (8 octets)  'n' or 'c'  info NUL  base name NUL
  *
@@ -34,9 +35,12 @@ struct maildrop_list {
 	size_t built; /* messages appended; all of them once it is frozen */
 };
 
-/* In a code: the text is of the long kind. Else the code is the number of the message's place. */
-#define LIST_LONG   0x80
+/* Marks in a code: the text is of the long kind; the message is plain. */
+#define LIST_LONG  0x80
+#define LIST_PLAIN 0x40
+/* What is left of a code for the number of a place. */
 #define LIST_PLACES 64
+#define LIST_PLACE  (LIST_PLACES - 1)
 /* The arrays' members of one message. */
 #define LIST_ENTRY_OCTETS (8 + 4 + 4 + 2 + 2 + 1 + 1)
 /* The longest growth that is not written into the text. */

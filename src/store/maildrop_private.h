@@ -18,6 +18,7 @@ struct maildrop {
 	struct maildir maildir;   /* locked; its descriptor is -1 if there is none */
 	int lock;                 /* the lock file where one is needed, else -1 */
 	bool mark_seen;
+	bool strict_utf8;
 	const char *index_directory; /* NULL: in the Maildir */
 	char *path;                  /* of the Maildir; NULL without an index directory */
 	uint32_t *wrong; /* indices of messages with wrong sizes; NULL until the first */

@@ -63,7 +63,8 @@ static struct item item_of_found(const struct scan *s, const struct found *f)
 				       .seen = f->seen,
 				       .identity = f->identity,
 				       .length = f->length,
-				       .octets = f->octets},
+				       .octets = f->octets,
+				       .plain = f->plain},
 			     .time = f->time};
 }
 

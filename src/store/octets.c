@@ -14,6 +14,7 @@ void octets_add(struct octets *o, const char *text, size_t length)
 {
 	if (length == 0)
 		return;
+	header_add(&o->header, text, length);
 	const char *end = text + length;
 	const char *line = memchr(text, '\n', length);
 	if (line == text) {

@@ -9,11 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "store/header.h"
+
 /* A count under way; zeroed at the beginning. */
 struct octets {
-	uint64_t length; /* octets seen */
-	uint64_t bare;   /* LFs without a CR before them */
-	char last;       /* the last octet seen */
+	struct header header; /* looked at on the way */
+	uint64_t length;      /* octets seen */
+	uint64_t bare;        /* LFs without a CR before them */
+	char last;            /* the last octet seen */
 };
 
 /* Take in the next octets, split wherever. */

@@ -13,6 +13,12 @@
 /* The longest file name, with its NUL. */
 #define NAME_SIZE (NAME_OCTETS_MAX + 1)
 
+/* Here -ESTALE says that it is another file; from a network file system it says nothing of it. */
+static int unless_stale(int error)
+{
+	return error == -ESTALE ? -EIO : error;
+}
+
 /* 0: the name is the wanted file's. -ESTALE: it is another's; else a negative errno value. */
 static int check_name(const struct maildir *maildir, int folder, const char *name,
 		      const struct remove_wanted *wanted, struct removed *removed)
@@ -20,7 +26,7 @@ static int check_name(const struct maildir *maildir, int folder, const char *nam
 	struct folder_file file;
 	int error = folder_look(maildir, folder, name, &file);
 	if (error < 0)
-		return error;
+		return unless_stale(error);
 	if (!file.regular || file.identity != wanted->identity)
 		return -ESTALE;
 	removed->reborn = births_exclude(wanted->births, &file, wanted->length);
@@ -58,22 +64,6 @@ static int give_back(int folder, const char *aside, int error, struct removed *r
 
 /* ---- Putting aside ---- */
 
-/*
- * A file system that cannot be told to replace nothing. The aside is a name that nobody else takes,
- * so a look at it will do; folder_move() would end with a deletion of `name`, whatever that is
- * then.
- */
-static int put_aside_plainly(int folder, const char *name, const char *aside)
-{
-	struct stat status;
-	int error = folder_stat(folder, aside, &status);
-	if (error != -ENOENT)
-		return error == 0 ? -EEXIST : error;
-	int result;
-	IO_RETRY(result, renameat(folder, name, folder, aside));
-	return result < 0 ? -errno : 0;
-}
-
 static int put_aside(int folder, const char *name, char aside[ASIDE_LENGTH + NAME_SIZE])
 {
 	int length = snprintf(aside, ASIDE_LENGTH + NAME_SIZE, "%s%s", FOLDER_ASIDE, name);
@@ -81,11 +71,21 @@ static int put_aside(int folder, const char *name, char aside[ASIDE_LENGTH + NAM
 		return -ENAMETOOLONG;
 	int result;
 	IO_RETRY(result, renameat2(folder, name, folder, aside, RENAME_NOREPLACE));
-	if (result == 0)
+	int error = result < 0 ? -errno : 0;
+	/* folder_move() would end with a deletion of `name`, whatever that is by then. */
+	if (error == -EINVAL || error == -ENOSYS)
+		error = folder_rename(folder, name, folder, aside);
+	/* Done and interrupted, and done again in vain? What it is will be looked at anyway. */
+	struct stat status;
+	if (error == -ENOENT && folder_stat(folder, aside, &status) == 0)
 		return 0;
-	if (errno == EINVAL || errno == ENOSYS)
-		return put_aside_plainly(folder, name, aside);
-	return -errno;
+	return error;
+}
+
+/* A full disk, or a name that is too long. */
+static bool has_no_second_name(int error)
+{
+	return error == -ENOSPC || error == -EDQUOT || error == -ENAMETOOLONG;
 }
 
 /*
@@ -100,12 +100,12 @@ static int take_aside(const struct maildir *maildir, int folder, const char *nam
 	*removed = (struct removed){.touched = false};
 	int error = folder_stat(folder, name, &status);
 	if (error < 0)
-		return error;
+		return unless_stale(error);
 	if (!S_ISREG(status.st_mode) || folder_identity(maildir, &status) != wanted->identity)
 		return -ESTALE;
 
 	error = put_aside(folder, name, aside);
-	if (error == -ENOSPC || error == -EDQUOT || error == -ENAMETOOLONG) {
+	if (has_no_second_name(error)) {
 		aside[0] = '\0';
 		return check_name(maildir, folder, name, wanted, removed);
 	}

@@ -1,8 +1,8 @@
 /*
  * Deleting or moving a file by what it is. unlink(2) deletes what has the name at that moment, and
- *another program may have put another message there since the look at it. So a file is first
- *renamed to a name that only we use, in the same folder; then looked at; and then deleted, or
- *renamed back:
+ * another program may have put another message there since the look at it. So a file is first
+ * renamed to a name that only we use, in the same folder; then looked at; and then deleted, or
+ * renamed back:
  *
  *	QUIT                                    another program
  *	look at new/X: the message
@@ -13,7 +13,7 @@
  *
  * For some microseconds Y has no name that a mail program sees; one that reads the folder just then
  * takes it for deleted, and finds it the next time. If a third file has taken its name, too, it
- *gets the same base name with other flags.
+ * gets the same base name with other flags.
  *
  * A process that is killed in between leaves the file under our name. Then the folder has changed
  * since the index was made, so the next login reads it, and puts the file back whatever it is. So a

@@ -15,6 +15,7 @@
 struct measured {
 	uint64_t length;
 	uint64_t octets;
+	bool plain;
 	bool known;
 };
 
@@ -30,7 +31,8 @@ static int measure(const struct maildrop *m, size_t index, struct measured *meas
 	error = octets_count(descriptor, (uint64_t)status.st_size, &octets);
 	close(descriptor);
 	if (error == 0)
-		*measured = (struct measured){octets.length, octets_total(&octets), true};
+		*measured = (struct measured){octets.length, octets_total(&octets),
+					      !header_is_international(&octets.header), true};
 	return error;
 }
 
@@ -43,6 +45,7 @@ static struct maildrop_entry corrected(const struct maildrop *m, const struct me
 			continue;
 		entry.length = measured[i].length;
 		entry.octets = measured[i].octets;
+		entry.plain = measured[i].plain;
 	}
 	return entry;
 }

@@ -104,6 +104,7 @@ static int count_open_file(const struct maildir *maildir, int descriptor, struct
 	found->identity = folder_identity(maildir, &status);
 	found->length = octets.length;
 	found->octets = octets_total(&octets);
+	found->plain = !header_is_international(&octets.header);
 	return 0;
 }
 
@@ -238,8 +239,8 @@ static enum likeness look_at_known(const struct visitor *v, const struct folder_
 /* A file that an interrupted QUIT has left: it is listed when the folders are read again. */
 static void put_back(struct scan *s, const struct folder_entry *entry)
 {
-	int error = remove_undo(entry->descriptor, entry->name);
-	if (error < 0) {
+	int error = s->without_trace ? 0 : remove_undo(entry->descriptor, entry->name);
+	if (error < 0 || s->without_trace) {
 		skip(&s->stranded, entry, error);
 	} else {
 		skip(&s->restored, entry, 0);
@@ -394,10 +395,11 @@ struct births scan_births_of_index(const struct index *index)
 	return births_of_moments(index->moments);
 }
 
-int scan_folders(const struct maildir *maildir, const struct index *index, struct scan *s)
+int scan_folders(const struct maildir *maildir, const struct index *index, bool without_trace,
+		 struct scan *s)
 {
 	struct timespec first[2] = {0};
-	*s = (struct scan){.quiet = false};
+	*s = (struct scan){.without_trace = without_trace};
 	int error = known_init(&s->known, index->list);
 	for (int tries = 0; tries < CHANGE_TRIES && error == 0; tries++) {
 		error = read_once(maildir, index, tries > 0, s);

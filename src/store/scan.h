@@ -23,6 +23,7 @@ struct found {
 	uint8_t reading;
 	uint8_t base_length;
 	bool seen;
+	bool plain; /* see struct maildrop_entry */
 };
 
 struct found_files {
@@ -56,16 +57,17 @@ struct scan {
 	struct births births; /* of what was found */
 	struct skipped odd;
 	struct skipped unreadable;
-	struct skipped stranded; /* files put aside that could not be put back */
+	bool without_trace;      /* nothing is put back */
+	struct skipped stranded; /* files put aside that were not put back */
 	struct skipped restored; /* those that could, now or in an earlier reading */
 };
 
 /*
- * Scan. `index` is what is known, zeroed if nothing is, and must outlive the scan. 0, or a negative
- * errno value: a folder could not be read whole, or no memory, no descriptors. The scan must be
- * given to scan_fini() in any case.
+ * Scan. `without_trace`: nothing is renamed. `index` is what is known, zeroed if nothing is, and
+ * must outlive the scan. 0, or a negative errno value: a folder could not be read whole, or no
+ * memory, no descriptors. The scan must be given to scan_fini() in any case.
  */
-int scan_folders(const struct maildir *, const struct index *, struct scan *);
+int scan_folders(const struct maildir *, const struct index *, bool without_trace, struct scan *);
 void scan_fini(struct scan *);
 
 /* When the messages of an index were made, if its folders are unchanged. */

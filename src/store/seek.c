@@ -23,6 +23,14 @@ struct seek {
 	struct stat other_status;
 };
 
+/* Is it the very file, as far as can be seen without opening it? */
+static bool is_entry(const struct seek *s, int directory, const char *name)
+{
+	struct stat status;
+	return folder_stat(directory, name, &status) == 0 && S_ISREG(status.st_mode) &&
+	       folder_identity(s->maildir, &status) == s->entry->identity;
+}
+
 /* 1: it is the very file, opened. 0: there is none or it is another one. */
 static int try_name(struct seek *s, int directory, const char *name)
 {
@@ -30,6 +38,8 @@ static int try_name(struct seek *s, int directory, const char *name)
 	int descriptor = folder_open_file(directory, name);
 	if (descriptor == -ENOENT || descriptor == -ELOOP || descriptor == -ENXIO ||
 	    descriptor == -ENAMETOOLONG)
+		return 0;
+	if (descriptor == -EACCES && !is_entry(s, directory, name))
 		return 0;
 	if (descriptor < 0)
 		return descriptor;

@@ -56,6 +56,13 @@ class Check(CheckCase):
         self.place.write_passwd(f"fine:{{PLAIN}}x::::{home}\nslow:{slow}::::{home}\n")
         self.check((CONFIG, 65), r"passwd:2: slow: cannot log in: the hash costs too much")
 
+    def test_file_put_aside_is_told_and_left_for_a_login(self):
+        aside = self.place.plant([b"a\n"])[0]
+        named = os.path.join(os.path.dirname(aside), ".pop3-emitter." + os.path.basename(aside))
+        os.rename(aside, named)
+        self.check(0, r"passwd:1: alice: .*the next login puts it back")
+        self.assertTrue(os.path.exists(named))
+
     def test_missing_home_and_broken_maildir_are_reported(self):
         shutil.rmtree(self.place.home("bob"))
         os.rmdir(os.path.join(self.place.box("alice"), "cur"))

@@ -266,7 +266,7 @@ class EmbedTest(TestCase):
             out.write(sent)
         expected = (
             b"+OK POP3 server ready <bare@session>\r\n"
-            b"+OK\r\nTOP\r\nUSER\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
+            b"+OK\r\nTOP\r\nUSER\r\nLANG\r\nUTF8\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
             b"PIPELINING\r\nEXPIRE NEVER\r\nIMPLEMENTATION pop3-emitter\r\n.\r\n"
             b"+OK send PASS\r\n+OK maildrop ready\r\n+OK 2 %d\r\n+OK 2 %d\r\n"
             b"+OK 26 octets\r\nSubject: Bare\r\n\r\n..\r\nlast\r\n.\r\n"

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/utf8.h"
 #include "proto/limits.h"
 #include "proto/session.h"
 
@@ -31,11 +32,20 @@ struct model {
 	bool logged_in;
 	bool marked[MESSAGES];
 	bool quit;
+	bool names; /* are UTF-8 */
 };
+
+/* Is every octet beyond ASCII part of a character? */
+static bool is_utf8(const char *text)
+{
+	return utf8_is_valid(text, strlen(text));
+}
 
 static void check(struct pop3_authenticate *e, void *data)
 {
-	(void)data;
+	const struct model *m = data;
+	CHECK(!m->names || is_utf8(e->user));
+	CHECK(!m->names || strcmp(e->method, "PASS") != 0 || is_utf8(e->password));
 	pop3_answer_auth(e, pop3_matches(e, "secret", 6) ? POP3_OK : POP3_DENIED, NULL);
 }
 
@@ -61,6 +71,10 @@ static void retrieve(struct pop3_retrieve *e, void *data)
 {
 	(void)data;
 	CHECK(e->which >= 1 && e->which <= MESSAGES);
+	if (e->which == MESSAGES && !e->event.info->utf8) {
+		pop3_fail(&e->event, POP3_NEEDS_UTF8, NULL);
+		return;
+	}
 	pop3_answer_bytes(e, texts[e->which - 1], strlen(texts[e->which - 1]));
 }
 
@@ -115,7 +129,7 @@ static size_t drain(struct pop3_session *s, char *out, size_t size)
 
 static bool may_be_long(const char *line)
 {
-	static const char *const verbs[] = {"LIST", "UIDL", "RETR ", "TOP ", "CAPA"};
+	static const char *const verbs[] = {"LIST", "UIDL", "RETR ", "TOP ", "CAPA", "LANG"};
 	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
 		if (strncasecmp(line, verbs[i], strlen(verbs[i])) == 0)
 			return true;
@@ -126,6 +140,8 @@ static bool may_be_long(const char *line)
 /* Exactly one status line, and what follows it is a multi-line response or nothing. */
 static void check_response(const char *line, const char *out, size_t length)
 {
+	/* Texts are UTF-8 in whatever language, and no octet of the client is among them. */
+	CHECK(is_utf8(out));
 	CHECK(length >= 5 && (memcmp(out, "+OK", 3) == 0 || memcmp(out, "-ERR", 4) == 0));
 	const char *end = memchr(out, '\n', length);
 	CHECK(end != NULL && end > out && end[-1] == '\r');
@@ -223,8 +239,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 2)
 		return 0;
-	const struct pop3_options options = {.size = sizeof options, .log = no_log, .debug = true};
-	struct model model = {0};
+	const struct pop3_options options = {.size = sizeof options,
+					     .log = no_log,
+					     .debug = true,
+					     .utf8 = (enum pop3_utf8)(data[0] % 3)};
+	struct model model = {.names = options.utf8 == POP3_UTF8_USER};
 	struct pop3_listener listener = {.handlers = &handlers, .data = &model};
 	struct context context;
 	CHECK(context_init(&context, "fuzz", &options, fill, wake, NULL) == 0);

@@ -57,10 +57,10 @@ static bool receive(struct client *c)
 		c->start = 0;
 	}
 	for (;;) {
-		char *end = c->buffer + c->length;
+		char *next = c->buffer + c->length;
 		size_t room = CLIENT_BUFFER - c->length;
-		ssize_t got = c->tls != NULL ? tls_receive(c, end, room)
-					     : recv(c->socket, end, room, MSG_DONTWAIT);
+		ssize_t got = c->tls != NULL ? tls_receive(c, next, room)
+					     : recv(c->socket, next, room, MSG_DONTWAIT);
 		if (got > 0) {
 			c->length += (size_t)got;
 			return true;

@@ -17,12 +17,14 @@ from support.wire import Client, connect
 
 SECRETS = {"alice": "wonderland", "bob": "b  b"}
 VERBS = (b"USER", b"PASS", b"STAT", b"LIST", b"RETR", b"DELE", b"NOOP", b"RSET", b"TOP", b"UIDL",
-         b"CAPA", b"QUIT", b"APOP", b"AUTH", b"XYZZY", b"", b"STLS", b"LISTE")
+         b"CAPA", b"LANG", b"UTF8", b"QUIT", b"APOP", b"AUTH", b"XYZZY", b"", b"STLS", b"LISTE")
+RANGES = (b"de", b"DE-at", b"fr", b"fr-x-y", b"en", b"i-default", b"*", b"uga", b"d", b"de-",
+          b"de_AT", b"\xc3\xa9", b"de fr", b"")
 ODD_NUMBERS = (b"0", b"-1", b"+1", b"1x", b"01", b"", b" 1", b"1 ", b"4294967295", b"4294967296",
                b"4294967297", b"18446744073709551617", b"99999999999999999999", b"1 2", b"x",
                b"00000000000000000002", b"\xff", b"1.", b"0x1")
 FRAGMENTS = (b".", b"..", b"\r", b"\n", b"\r\n", b"\n\n", b"\r\n\r\n", b"\n.", b"\r\n.", b"\r.",
-             b"\n.\n", b"\r\n.\r\n", b"a", b"Subject: x\n", b"\0", b"\xe9", b" ", b"text of a line")
+             b"\n.\n", b"\r\n.\r\n", b"a", b"\xc3\xa9", b"\xe2\x82\xac", b"Subject: x\n", b"\0", b"\xe9", b" ", b"text of a line")
 
 
 def setting(name, default):
@@ -76,7 +78,7 @@ class Maker:
         if not logged_in or rng.random() < 0.02:
             verb = rng.choice(VERBS[:2] + VERBS)
         else:
-            verb = rng.choice(VERBS[2:11] + (b"RETR", b"LIST", b"DELE", b"TOP"))
+            verb = rng.choice(VERBS[2:13] + (b"RETR", b"LIST", b"DELE", b"TOP"))
         if verb == b"QUIT" and rng.random() < 0.8:
             verb = b"NOOP"
         word = bytes(rng.choice((octet, octet | 0x20)) if 65 <= octet <= 90 else octet
@@ -94,6 +96,8 @@ class Maker:
             return b"" if odd else b" " + self.number(count)
         if verb in (b"LIST", b"UIDL"):
             return b" " + self.number(count) if rng.random() < 0.7 else b""
+        if verb == b"LANG":
+            return b"" if odd else b" " + rng.choice(RANGES)
         if verb == b"TOP":
             lines = rng.choice((b"0", b"1", b"2", b"3", b"10", b"1000", b"-1", b"x", b"007",
                                 b"99999999999999999999", b""))
@@ -125,7 +129,10 @@ class RandomSessions(TestCase):
 
     def test_random_sessions_agree_with_the_reference_model(self):
         wanted = setting("POP3_RANDOM_OPS", 5000)
-        server = self.server(users=SECRETS)
+        self.manner = {"strict": self.rng.random() < 0.5,
+                       "preferred": self.rng.choice((b"en", b"de", b"fr"))}
+        server = self.server("--utf8", "strict" if self.manner["strict"] else "on", "--language",
+                             self.manner["preferred"].decode(), users=SECRETS)
         server.expect_log(r"event=login\b.*result=(denied|in-use)\b")
         quiet = baseline(server)
         self.endings = Endings(server)
@@ -186,7 +193,7 @@ class RandomSessions(TestCase):
     def one_session(self, server):
         """Plays one session; returns how many commands it had."""
         lines, ending = self.commands()
-        reference = model.Session(self.drops, self.secrets)
+        reference = model.Session(self.drops, self.secrets, **self.manner)
         replies = [reference.feed(line) for line in lines]
         expected = model.GREETING + b"\r\n" + b"".join(replies)
         stayed = not reference.closed
@@ -210,7 +217,8 @@ class RandomSessions(TestCase):
         with Client(server.address) as client:
             self.assertEqual(client.greeting, model.GREETING)
             reference = model.Session({name: model.Drop(drop.messages)
-                                       for name, drop in self.drops.items()}, self.secrets)
+                                       for name, drop in self.drops.items()}, self.secrets,
+                                      **self.manner)
             for line, reply in zip(lines, replies):
                 if reference.closed:
                     break

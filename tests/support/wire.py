@@ -6,7 +6,7 @@ import socket
 GUARD = 60  # seconds; a hang guard, not a measure of speed
 MODES = ("whole", "bytewise", "pipelined")
 MULTILINE = (b"CAPA", b"RETR", b"TOP")
-MULTILINE_WITHOUT_ARGUMENT = (b"LIST", b"UIDL")
+MULTILINE_WITHOUT_ARGUMENT = (b"LIST", b"UIDL", b"LANG")
 
 
 class Gone(Exception):

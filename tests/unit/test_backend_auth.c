@@ -431,7 +431,8 @@ static void login_that_comes_too_soon_is_told_so(void)
 	stage_open(&stage);
 	client_init(&client, &stage, true);
 	client_says(&client, "CAPA\r\n",
-		    "+OK\r\nTOP\r\nUIDL\r\nUSER\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n"
+		    "+OK\r\nTOP\r\nUIDL\r\nUSER\r\nLANG\r\nUTF8\r\nRESP-CODES\r\n"
+		    "AUTH-RESP-CODE\r\nPIPELINING\r\n"
 		    "EXPIRE NEVER\r\nIMPLEMENTATION pop3-emitter\r\nLOGIN-DELAY 3600\r\n.\r\n");
 	client_logs_in(&client, "bob", "builder");
 	client_says(&client, "QUIT\r\n", "+OK bye\r\n");

@@ -422,7 +422,7 @@ static void a_listener_changes_the_capabilities(void)
 	peer_connect(&p);
 	text_clear(&p.received);
 	peer_send(&p, "CAPA");
-	CU_ASSERT(peer_got(&p, "+OK\nTOP\nUIDL\nUSER\nRESP-CODES\nAUTH-RESP-CODE\n"
+	CU_ASSERT(peer_got(&p, "+OK\nTOP\nUIDL\nUSER\nLANG\nUTF8\nRESP-CODES\nAUTH-RESP-CODE\n"
 			       "IMPLEMENTATION pop3-emitter\nX-DEAR READER\n."));
 	peer_fini(&p);
 }

@@ -304,12 +304,14 @@ static void own_verbs(struct peer *p)
 static void a_custom_command_has_its_line_in_capa(void)
 {
 	static const struct turn turns[] = {
-		{"CAPA", "+OK\nTOP\nUIDL\nUSER\nRESP-CODES\nAUTH-RESP-CODE\nPIPELINING\n"
-			 "EXPIRE NEVER\nIMPLEMENTATION pop3-emitter\n."},
+		{"CAPA",
+		 "+OK\nTOP\nUIDL\nUSER\nLANG\nUTF8\nRESP-CODES\nAUTH-RESP-CODE\nPIPELINING\n"
+		 "EXPIRE NEVER\nIMPLEMENTATION pop3-emitter\n."},
 		{"xdate", "+OK 1997-08-29"},
 		TURN_LOGIN,
-		{"CAPA", "+OK\nTOP\nUIDL\nUSER\nRESP-CODES\nAUTH-RESP-CODE\nPIPELINING\n"
-			 "EXPIRE NEVER\nIMPLEMENTATION pop3-emitter\nXDATE\n."},
+		{"CAPA",
+		 "+OK\nTOP\nUIDL\nUSER\nLANG\nUTF8\nRESP-CODES\nAUTH-RESP-CODE\nPIPELINING\n"
+		 "EXPIRE NEVER\nIMPLEMENTATION pop3-emitter\nXDATE\n."},
 		{"XDATE now", "+OK 1997-08-29"},
 		{"XBARE yes", "+OK"},
 		{"XBARE", "-ERR"},

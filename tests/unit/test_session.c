@@ -306,8 +306,9 @@ static void every_command_answers_as_it_should(void)
 
 static void capabilities_are_the_same_in_both_states(void)
 {
-	static const char all[] = "+OK\nTOP\nUIDL\nUSER\nRESP-CODES\nAUTH-RESP-CODE\nPIPELINING\n"
-				  "EXPIRE NEVER\nIMPLEMENTATION pop3-emitter\n.";
+	static const char all[] =
+		"+OK\nTOP\nUIDL\nUSER\nLANG\nUTF8\nRESP-CODES\nAUTH-RESP-CODE\nPIPELINING\n"
+		"EXPIRE NEVER\nIMPLEMENTATION pop3-emitter\n.";
 	static const struct turn turns[] = {{"CAPA", all}, TURN_LOGIN, {"CAPA", all}, TURN_END};
 	peer_dialog(NULL, turns, NULL, "");
 }
@@ -375,7 +376,8 @@ static void without_uidl(struct peer *p)
 static void uidl_without_a_listener_is_unknown(void)
 {
 	static const struct turn turns[] = {
-		{"CAPA", "+OK\nTOP\nUSER\nRESP-CODES\nAUTH-RESP-CODE\nPIPELINING\nEXPIRE NEVER\n"
+		{"CAPA", "+OK\nTOP\nUSER\nLANG\nUTF8\nRESP-CODES\nAUTH-RESP-"
+			 "CODE\nPIPELINING\nEXPIRE NEVER\n"
 			 "IMPLEMENTATION pop3-emitter\n."},
 		TURN_LOGIN,
 		{"UIDL", "-ERR unknown command"},

@@ -43,12 +43,14 @@ static void capa_offers_stls_before_tls_and_user_after_it(void)
 	struct peer p;
 	connect_to(&p, POP3_TLS_REMOTE);
 	peer_send(&p, "CAPA");
-	CU_ASSERT(peer_got(&p, "+OK\nTOP\nUIDL\nSTLS\nRESP-CODES\nAUTH-RESP-CODE\nPIPELINING\n"
-			       "EXPIRE NEVER\nIMPLEMENTATION pop3-emitter\n."));
+	CU_ASSERT(peer_got(
+		&p, "+OK\nTOP\nUIDL\nSTLS\nLANG\nUTF8\nRESP-CODES\nAUTH-RESP-CODE\nPIPELINING\n"
+		    "EXPIRE NEVER\nIMPLEMENTATION pop3-emitter\n."));
 	start_tls(&p);
 	peer_send(&p, "CAPA");
-	CU_ASSERT(peer_got(&p, "+OK\nTOP\nUIDL\nUSER\nRESP-CODES\nAUTH-RESP-CODE\nPIPELINING\n"
-			       "EXPIRE NEVER\nIMPLEMENTATION pop3-emitter\n."));
+	CU_ASSERT(peer_got(
+		&p, "+OK\nTOP\nUIDL\nUSER\nLANG\nUTF8\nRESP-CODES\nAUTH-RESP-CODE\nPIPELINING\n"
+		    "EXPIRE NEVER\nIMPLEMENTATION pop3-emitter\n."));
 	text_clear(&p.trace);
 	peer_fini(&p);
 }
@@ -58,8 +60,9 @@ static void stls_is_offered_before_the_login_only(void)
 	static const struct turn turns[] = {
 		{"STLS now", "-ERR wrong arguments"},
 		TURN_LOGIN,
-		{"CAPA", "+OK\nTOP\nUIDL\nUSER\nRESP-CODES\nAUTH-RESP-CODE\nPIPELINING\n"
-			 "EXPIRE NEVER\nIMPLEMENTATION pop3-emitter\n."},
+		{"CAPA",
+		 "+OK\nTOP\nUIDL\nUSER\nLANG\nUTF8\nRESP-CODES\nAUTH-RESP-CODE\nPIPELINING\n"
+		 "EXPIRE NEVER\nIMPLEMENTATION pop3-emitter\n."},
 		{"STLS", "-ERR command not valid in this state"},
 		TURN_END,
 	};
@@ -77,8 +80,9 @@ static void stls_is_unknown_where_tls_cannot_be_had(void)
 {
 	static const struct turn turns[] = {
 		{"STLS", "-ERR unknown command"},
-		{"CAPA", "+OK\nTOP\nUIDL\nUSER\nRESP-CODES\nAUTH-RESP-CODE\nPIPELINING\n"
-			 "EXPIRE NEVER\nIMPLEMENTATION pop3-emitter\n."},
+		{"CAPA",
+		 "+OK\nTOP\nUIDL\nUSER\nLANG\nUTF8\nRESP-CODES\nAUTH-RESP-CODE\nPIPELINING\n"
+		 "EXPIRE NEVER\nIMPLEMENTATION pop3-emitter\n."},
 		TURN_LOGIN,
 		TURN_END,
 	};
@@ -130,6 +134,50 @@ static void user_is_forgotten_by_the_handshake(void)
 	peer_send(&p, "PASS secret");
 	CU_ASSERT(peer_got(&p, "-ERR send USER first"));
 	CU_ASSERT(peer_heard(&p, ""));
+	peer_fini(&p);
+}
+
+static void language_is_forgotten_by_the_handshake(void)
+{
+	struct peer p;
+	connect_to(&p, POP3_TLS_REMOTE);
+	peer_send(&p, "LANG de\nSTLS");
+	CU_ASSERT(peer_got(&p, "+OK de Sprache gewechselt\n+OK TLS beginnen"));
+	pop3_session_secured(p.session, &secured, p.now);
+	p.hold[EVENT_AUTHENTICATE] = true;
+	peer_send(&p, "STAT now\nUSER alice\nPASS secret");
+	CU_ASSERT(peer_got(&p, "-ERR command not valid in this state\n+OK send PASS"));
+	CU_ASSERT_STRING_EQUAL(p.held[EVENT_AUTHENTICATE]->info->language, "i-default");
+	peer_fini(&p);
+}
+
+/* RFC 6856 section 2.1. The mode stays, and so does the way to log in, where TLS is not required.
+ */
+static void stls_is_refused_after_utf8(void)
+{
+	static const struct turn turns[] = {
+		{"UTF8", "+OK UTF-8 enabled"},
+		{"STLS", "-ERR STLS must come before UTF8"},
+		{"CAPA",
+		 "+OK\nTOP\nUIDL\nUSER\nLANG\nUTF8\nRESP-CODES\nAUTH-RESP-CODE\nPIPELINING\n"
+		 "EXPIRE NEVER\nIMPLEMENTATION pop3-emitter\n."},
+		{"LANG fr", "+OK fr langue chang\xc3\xa9"
+			    "e"},
+		{"STLS", "-ERR STLS doit pr\xc3\xa9"
+			 "c\xc3\xa9"
+			 "der UTF8"},
+		{"LANG en", "+OK en language changed"},
+		TURN_LOGIN,
+		TURN_END,
+	};
+	struct peer p;
+	connect_to(&p, POP3_TLS_NEVER);
+	for (const struct turn *t = turns; t->send != NULL; t++) {
+		peer_send(&p, t->send);
+		CU_ASSERT(peer_got(&p, t->expect));
+		CU_ASSERT_FALSE(pop3_session_wants(p.session).start_tls);
+	}
+	text_clear(&p.trace);
 	peer_fini(&p);
 }
 
@@ -325,6 +373,8 @@ const struct test_suite suite_session_tls = {
 			TEST(a_second_stls_is_refused),
 			TEST(events_after_the_handshake_tell_what_it_gave),
 			TEST(user_is_forgotten_by_the_handshake),
+			TEST(language_is_forgotten_by_the_handshake),
+			TEST(stls_is_refused_after_utf8),
 			TEST(commands_behind_stls_close_the_connection),
 			TEST(octets_fed_after_stls_and_before_tls_close_the_connection),
 			TEST(tls_starts_only_when_the_ok_has_been_sent),

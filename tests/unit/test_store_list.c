@@ -11,10 +11,10 @@
 #include "unit/suite.h"
 
 static const struct maildrop_entry messages[] = {
-	{"1.M1.x", "1.M1.x", 6, "", false, 101, 4, 5},
-	{"2.M1.x", "2.M1.x", 6, ":2,S", true, 102, 0, 0},
-	{"x-other", "3.M1.x y", 8, ":2,FS", true, 103, 70, 80},
-	{"4.M1.x", "4.M1.x", 6, "", false, (UINT64_C(1) << 56) - 1, 1000000, 1070000},
+	{"1.M1.x", "1.M1.x", 6, "", false, 101, 4, 5, true},
+	{"2.M1.x", "2.M1.x", 6, ":2,S", true, 102, 0, 0, false},
+	{"x-other", "3.M1.x y", 8, ":2,FS", true, 103, 70, 80, true},
+	{"4.M1.x", "4.M1.x", 6, "", false, (UINT64_C(1) << 56) - 1, 1000000, 1070000, false},
 };
 #define MESSAGES (sizeof messages / sizeof *messages)
 
@@ -44,6 +44,7 @@ static void expect_messages(const struct maildrop_list *list)
 		CU_ASSERT_EQUAL(e.identity, messages[i].identity);
 		CU_ASSERT_EQUAL(e.length, messages[i].length);
 		CU_ASSERT_EQUAL(e.octets, messages[i].octets);
+		CU_ASSERT_EQUAL(e.plain, messages[i].plain);
 		CU_ASSERT_EQUAL(maildrop_list_sizes(list)[i], messages[i].octets);
 		CU_ASSERT_STRING_EQUAL(maildrop_list_text(list) + maildrop_list_offsets(list)[i],
 				       messages[i].id);
@@ -93,8 +94,9 @@ static void list_of_many_places_and_growths_is_right(void)
 	for (size_t i = 0; i < COUNT; i++) {
 		int length = snprintf(names[i], sizeof names[i], "%zu.x", i + 100);
 		snprintf(infos[i], sizeof infos[i], ":2,%zu", i / 2);
-		entries[i] = (struct maildrop_entry){names[i],   names[i], (size_t)length, infos[i],
-						     i % 3 == 0, i,        100000,         100000};
+		entries[i] = (struct maildrop_entry){names[i], names[i],   (size_t)length,
+						     infos[i], i % 3 == 0, i,
+						     100000,   100000,     i % 5 == 0};
 		entries[i].octets += i % 7 == 0 ? UINT16_MAX : i % 7 == 1 ? UINT16_MAX + 1 : i;
 	}
 	struct maildrop_list *list = make_list(entries, COUNT);
@@ -109,6 +111,7 @@ static void list_of_many_places_and_growths_is_right(void)
 		CU_ASSERT_EQUAL(e.seen, i % 3 == 0);
 		CU_ASSERT_EQUAL(e.length, 100000);
 		CU_ASSERT_EQUAL(e.octets, entries[i].octets);
+		CU_ASSERT_EQUAL(e.plain, i % 5 == 0);
 	}
 	maildrop_list_unref(adopted);
 	maildrop_list_unref(list);
@@ -170,6 +173,7 @@ LIE(place_unknown, a->places[0] = 'x')
 LIE(code_says_long, a->codes[0] = LIST_LONG)
 LIE(code_says_short, a->codes[2] = 0)
 LIE(code_of_nothing, a->codes[0] = 0xff)
+LIE(code_long_and_a_place, a->codes[2] |= 1)
 LIE(growth_impossible, a->growths[1] = 3)
 LIE(growth_more_than_all, (a->growths[1] = 1))
 LIE(sum_wrong, b->sizes[0]++)
@@ -185,13 +189,13 @@ LIE(base_with_slash, *strstr(a->text + a->offsets[2] + 8 + 8 + 7, "M1") = '/')
 static void list_that_lies_is_refused(void)
 {
 	static void (*const lies[])(struct frozen_block *, struct list_arrays *) = {
-		size_too_large,    count_too_large,      count_huge,        count_that_wraps,
-		total_wrong,       text_too_long,        places_too_many,   places_one_more,
-		place_text_longer, offset_beyond,        offset_of_another, place_not_there,
-		place_unknown,     code_says_long,       code_says_short,   code_of_nothing,
-		growth_impossible, growth_more_than_all, sum_wrong,         sum_that_wraps,
-		id_with_blank,     id_with_slash,        id_hidden,         id_empty,
-		id_not_ended,      last_not_ended,       base_with_slash,
+		size_too_large,    count_too_large,       count_huge,           count_that_wraps,
+		total_wrong,       text_too_long,         places_too_many,      places_one_more,
+		place_text_longer, offset_beyond,         offset_of_another,    place_not_there,
+		place_unknown,     code_long_and_a_place, code_says_long,       code_says_short,
+		code_of_nothing,   growth_impossible,     growth_more_than_all, sum_wrong,
+		sum_that_wraps,    id_with_blank,         id_with_slash,        id_hidden,
+		id_empty,          id_not_ended,          last_not_ended,       base_with_slash,
 	};
 	for (size_t i = 0; i < sizeof lies / sizeof *lies; i++)
 		expect_refused(lies[i]);

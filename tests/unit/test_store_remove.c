@@ -312,6 +312,25 @@ static void file_that_cannot_be_put_back_is_there_at_the_next_login(void)
 	end(&box, m);
 }
 
+/* No folder shows that renaming works again. */
+static void file_that_one_login_cannot_put_back_is_put_back_by_the_next(void)
+{
+	struct box box;
+	box_init(&box);
+	box_put("new/" ASIDE(MARKED), "one\n");
+	usleep(20000); /* so that the folder is older than the login */
+	hooks.rename_errors[0] = EIO;
+	struct maildrop *m = box_open(&box);
+	CU_ASSERT_EQUAL(maildrop_list_count(maildrop_frozen(m)), 0);
+	box_expect_log(&box, "skipped: put aside by an interrupted QUIT, and cannot be put back");
+	maildrop_close(m);
+	m = box_open(&box);
+	CU_ASSERT_EQUAL(maildrop_list_count(maildrop_frozen(m)), 1);
+	box_expect_log(&box, "put back what an interrupted QUIT had put aside");
+	expect_file("new/" MARKED, "one\n");
+	end(&box, m);
+}
+
 /* ---- Marking as seen ---- */
 
 /* RETR of the message and QUIT. */
@@ -453,6 +472,7 @@ static const struct test tests[] = {
 	TEST(interrupted_calls_are_made_again),
 	TEST(message_that_cannot_be_deleted_has_its_name_again),
 	TEST(file_that_cannot_be_put_back_is_there_at_the_next_login),
+	TEST(file_that_one_login_cannot_put_back_is_put_back_by_the_next),
 	TEST(file_that_comes_between_the_look_and_the_move_stays_new),
 	TEST(message_that_cannot_be_marked_has_its_name_again),
 	TEST(message_is_marked_where_no_second_name_can_be_had),
