@@ -17,7 +17,8 @@ struct pop3_session *session_new(struct context *, const struct pop3_info *, int
 void session_identify(struct pop3_session *, const struct pop3_info *);
 /* Emits `connected` and greets; with `tls_first` (RFC 8314) it wants `start_tls` first. */
 void session_begin(struct pop3_session *, bool tls_first, uint64_t now);
-/* In place of beginning: "-ERR [SYS/TEMP] why" (static; nothing if `silent`), and the end. */
+/* In place of beginning: the failure [SYS/TEMP] with `why`, which is static and goes to the log,
+ * too; no answer if `silent`; and the end. */
 void session_refuse(struct pop3_session *, const char *why, bool silent);
 /* What was wrong, for the one line that the log gets of its end; a text that lives as long. Only
  * the first is kept. */
