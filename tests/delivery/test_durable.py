@@ -64,12 +64,17 @@ class Order(DeliveryTestCase):
                           "fsync new", "exit 0"], words)
 
 
+def heed_interrupts():
+    """A shell may have started the tests so that they, and what they start, ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Killed(DeliveryTestCase):
     def kill_one(self, number=signal.SIGKILL):
         """A delivery that ends amid its message: one file stays in tmp/."""
         before = set(os.listdir(self.folder("tmp")))
         with subprocess.Popen(command(*self.words()), stdin=subprocess.PIPE,
-                              env=environment()) as process:
+                              env=environment(), preexec_fn=heed_interrupts) as process:
             process.stdin.write(b"Subject: half\n\n" + b"half a message\n" * 5000)
             process.stdin.flush()
             self.wait_until(lambda: set(os.listdir(self.folder("tmp"))) - before,

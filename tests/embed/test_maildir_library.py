@@ -109,8 +109,9 @@ class MaildirLibrary(TestCase):
         self.assertEqual(b"250 2.0.0 delivered\n", done.stdout, done.stderr)
         with open(trace, encoding="utf-8") as file:
             calls = re.findall(r"(?m)^(\w+\((?:1,)?)", file.read())
-        # The Maildir, the folder that holds it; the lines above the message and the message.
-        self.assertEqual(["fsync(", "fsync(", "write(", "write(", "fsync(", "renameat2(", "fsync(",
+        # The Maildir before it has its name and after, the folder that holds it; the lines above the
+        # message and the message.
+        self.assertEqual(["fsync(", "fsync(", "fsync(", "write(", "write(", "fsync(", "renameat2(", "fsync(",
                           "write(1,"], calls)
 
     def test_delivery_header_compiles_alone_as_c_and_as_cplusplus(self):
