@@ -106,7 +106,7 @@ class Activation(ActivationCase):
         self.assertTrue(early.line().startswith(b"+OK"))
         early.quit()
 
-    def test_variables_are_gone_and_descriptors_are_closed_in_children(self):
+    def test_passed_descriptors_do_not_block_and_are_closed_in_children(self):
         server = self.activated((self.listener(), "pop3"))
         server.start(1)
         with open(f"/proc/{server.pid}/fdinfo/3", encoding="ascii") as file:
