@@ -8,7 +8,7 @@ INSTALL_LINKS   := $(SONAME) libpop3emitter.so $(MAILDIR_SONAME) libpop3maildir.
 INSTALL_HEADERS := pop3_emitter.h pop3_maildir.h
 INSTALL_PC      := pop3-emitter.pc pop3-maildir.pc
 INSTALL_MANUALS := $(wildcard etc/man/*.[1-9])
-INSTALL_UNITS   := $(wildcard etc/*.service)
+INSTALL_UNITS   := $(wildcard etc/*.service etc/*.socket)
 INSTALL_EXAMPLE := $(wildcard etc/pop3-emitter.conf)
 INSTALL_RECIPES := $(wildcard etc/recipes/* etc/fail2ban/*)
 

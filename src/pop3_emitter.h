@@ -401,10 +401,30 @@ struct pop3_tls {
 	bool keep;          /* what is loaded stays and no file is read, unless nothing is loaded */
 };
 
+/*
+ * The PROXY protocol, versions 1 and 2. Every connection from one of the networks must begin with a
+ * header, before TLS too, within the time of a handshake; what does not is closed with one line in
+ * the log. `connected` comes after it, and from then on the client and its address are those that
+ * the header names, also for the limits; `loopback` only if proxy and client both are on this
+ * machine. With LOCAL, UNKNOWN and UNSPEC the addresses stay. From elsewhere a header is a bad
+ * command.
+ */
+struct pop3_proxy {
+	/* "192.0.2.0/24", "2001:db8::/32", an address alone, "unix" (all unix sockets). */
+	const char *const *networks;
+	size_t count;
+	/*
+	 * Believe a header that says that its client speaks TLS with the proxy (not where implicit
+	 * TLS follows): `tls`, its version, and the common name of a verified client certificate.
+	 * A client that has named another protocol than "pop3" (ALPN) is refused.
+	 */
+	bool tls;
+};
+
 /* Who has to use TLS before USER, PASS, APOP and AUTH (RFC 8314 section 4.1). */
 enum pop3_require_tls {
 	POP3_TLS_REMOTE, /* the default: who is not on this machine, if TLS can be had at all */
-	POP3_TLS_ALWAYS, /* everybody; needs a certificate */
+	POP3_TLS_ALWAYS, /* everybody; needs a certificate, or pop3_proxy.tls */
 	POP3_TLS_NEVER,
 };
 
@@ -436,6 +456,7 @@ struct pop3_options {
 	const char *cert, *key; /* as in struct pop3_certificate */
 	struct pop3_tls tls;
 	enum pop3_require_tls require_tls;
+	struct pop3_proxy proxy;
 };
 
 /* ---- Listeners ---- */
@@ -585,6 +606,13 @@ struct pop3_listen {
 };
 /* The same; also -EINVAL for implicit TLS without a certificate. */
 int pop3_server_listen_with(struct pop3_server *, const char *address, const struct pop3_listen *);
+/*
+ * Serve a listening stream socket (IPv4, IPv6 or unix) that somebody else has bound, as systemd
+ * does for its services. 0: the descriptor is the library's, which closes it at the end and removes
+ * no file; it has become non-blocking and close-on-exec. Else it stays the caller's: -EINVAL (none
+ * that listens, or no certificate for implicit TLS), -ECANCELED, -ENOMEM, or what fcntl said.
+ */
+int pop3_server_adopt(struct pop3_server *, int descriptor, const struct pop3_listen *);
 
 /* Level 1: serve until pop3_server_stop(). 0, or why the loop could not go on. */
 int pop3_server_run(struct pop3_server *);

@@ -21,9 +21,10 @@ check-asan:
 	+@$(SUBMAKE) BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g' SANITIZE='$(ASAN)' all $(BUILD)/asan/unit-tests
 	@POP3_STAGE=asan $(BUILD)/asan/unit-tests
 	@POP3_EMITTER=$(abspath $(BUILD))/asan/pop3-emitter POP3_RANDOM_OPS=2000 \
-		POP3_STLS_RUNS=50 POP3_CUT_EVERY=97 POP3_TLS_RELOADS=10 \
+		POP3_PROXY_CUT_EVERY=9 POP3_STLS_RUNS=50 POP3_CUT_EVERY=97 POP3_TLS_RELOADS=10 \
 		$(PYTHON) tests/run.py --stage asan tests/protocol tests/cli \
 		tests/store/test_odd_maildrops.py tests/store/test_odd_disks.py \
+		tests/proxy \
 		tests/tls/test_stls.py tests/tls/test_cut.py tests/tls/test_reload.py
 
 check-tsan:

@@ -256,7 +256,7 @@ static int check_all(const struct options *options)
 	struct checking c = {.options = options};
 	bool was_root = geteuid() == 0;
 
-	int code = ports_check(options);
+	int code = ports_check(options, NULL);
 	int certificates = certificates_check(options);
 	if (code == 0)
 		code = certificates;

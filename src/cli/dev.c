@@ -109,7 +109,7 @@ static int make_server(struct dev *dev)
 	if (dev->server == NULL)
 		return message(EX_OSERR, "cannot make a server: %s", strerror(errno));
 	pop3_server_attach(dev->server, store_backend_listener(dev->store));
-	return ports_open(&dev->ports, dev->server, &dev->options);
+	return ports_open(&dev->ports, dev->server, &dev->options, NULL);
 }
 
 /* Those of --user exist from the start, so that mail can be put into them before any login. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/network.h"
 #include "base/number.h"
 #include "daemon/address.h"
 #include "store/uidl_pattern.h"
@@ -109,6 +110,12 @@ static const char *set_pattern(const struct option_row *row, char **value, const
 	return problem != NULL ? problem : set_text(row, value, text);
 }
 
+static bool is_list(const struct option_row *row)
+{
+	return row->type == OPTION_ADDRESS || row->type == OPTION_NETWORK ||
+	       row->type == OPTION_FILES;
+}
+
 static void list_fini(struct option_list *list)
 {
 	for (size_t i = 0; i < list->count; i++)
@@ -121,6 +128,9 @@ static const char *check_item(const struct option_row *row, const char *item)
 {
 	if (row->type == OPTION_ADDRESS && address_kind(item) == ADDRESS_NONE)
 		return "must be HOST:PORT with a numeric host, :PORT or unix:/PATH";
+	struct network network;
+	if (row->type == OPTION_NETWORK && network_parse(item, &network) < 0)
+		return "must be ADDRESS/BITS with no bit set behind them, ADDRESS or unix";
 	for (const char *c = item; *c != '\0'; c++)
 		if (is_control(*c))
 			return "must not hold control characters";
@@ -132,13 +142,13 @@ static const char *list_add(const struct option_row *row, struct option_list *li
 			    const char *text, size_t length)
 {
 	if (list->count == OPTIONS_LIST_MAX)
-		return row->type == OPTION_ADDRESS ? "holds too many addresses"
-						   : "holds too many files";
+		return row->type == OPTION_FILES ? "holds too many files"
+						 : "holds too many addresses";
 	char *item = strndup(text, length);
 	if (item == NULL)
 		return options_no_memory;
 	const char *problem = check_item(row, item);
-	for (size_t i = 0; problem == NULL && row->type == OPTION_ADDRESS && i < list->count; i++)
+	for (size_t i = 0; problem == NULL && row->type != OPTION_FILES && i < list->count; i++)
 		if (strcmp(list->items[i], item) == 0)
 			problem = "holds an address twice";
 	if (problem != NULL) {
@@ -154,7 +164,7 @@ static const char *list_add(const struct option_row *row, struct option_list *li
 static const char *next_item(const struct option_row *row, const char *text, size_t *length)
 {
 	text += strspn(text, ", \t");
-	*length = strcspn(text, row->type == OPTION_ADDRESS ? ", \t" : ",");
+	*length = strcspn(text, row->type == OPTION_FILES ? "," : ", \t");
 	while (*length > 0 && (text[*length - 1] == ' ' || text[*length - 1] == '\t'))
 		--*length;
 	return text;
@@ -192,7 +202,7 @@ const char *options_set(struct options *options, const struct option_row *row,
 	bool again = source != OPTION_DEFAULT && *from == source;
 	const char *problem = NULL;
 
-	if (again && row->type != OPTION_ADDRESS && row->type != OPTION_FILES)
+	if (again && !is_list(row))
 		return "is given twice";
 	if (strlen(value) > OPTIONS_VALUE_MAX)
 		return "is too long";
@@ -215,6 +225,7 @@ const char *options_set(struct options *options, const struct option_row *row,
 		problem = set_pattern(row, member(options, row), value);
 		break;
 	case OPTION_ADDRESS:
+	case OPTION_NETWORK:
 	case OPTION_FILES:
 		problem = set_list(row, member(options, row), again, value);
 		break;
@@ -243,6 +254,7 @@ void options_fini(struct options *options)
 {
 	list_fini(&options->listen);
 	list_fini(&options->listen_tls);
+	list_fini(&options->proxy);
 	list_fini(&options->cert);
 	list_fini(&options->key);
 	list_fini(&options->ocsp);
@@ -289,6 +301,7 @@ bool options_same(const struct options *a, const struct options *b, const struct
 	case OPTION_PATTERN:
 		return same_text(*(char *const *)left, *(char *const *)right);
 	case OPTION_ADDRESS:
+	case OPTION_NETWORK:
 	case OPTION_FILES:
 		return same_list(left, right);
 	}

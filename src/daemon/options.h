@@ -20,7 +20,7 @@
 #define OPTIONS_COUNT_MAX 1000000u
 /* Seconds that a failure may be kept waiting: a client that mistyped must not give up meanwhile. */
 #define OPTIONS_DELAY_MAX 30u
-/* The most addresses in `listen`, and files in `cert`. */
+/* The most addresses in `listen`, networks in `proxy`, files in `cert`. */
 #define OPTIONS_LIST_MAX 32u
 /* The longest value, in octets: as PATH_MAX. A line of the file holds less, see options_parse(). */
 #define OPTIONS_VALUE_MAX 4095u
@@ -44,7 +44,7 @@ struct option_list {
 };
 
 enum {
-	OPTION_COUNT = 51, /* rows of the table */
+	OPTION_COUNT = 53, /* rows of the table */
 };
 
 /* All settings as values. Texts are NULL where nothing is set and there is no default. */
@@ -56,6 +56,8 @@ struct options {
 	uint32_t client_certificate; /* enum pop3_client_certificate */
 	uint32_t alpn;               /* enum option_alpn */
 	uint32_t require_tls;        /* enum option_require_tls */
+	struct option_list proxy;    /* networks as struct pop3_proxy has them */
+	bool proxy_tls;
 	char *maildir, *passwd, *user, *hostname, *index_dir, *recipient_delimiter;
 	bool apop, allow_plaintext, strip_domain, mark_seen;
 	uint32_t uidl_format; /* enum uidl_format */
@@ -88,6 +90,7 @@ enum option_type {
 	OPTION_PATH,    /* any octets but control octets */
 	OPTION_PATTERN, /* of Dovecot's unique-ids, see store/uidl_pattern.h */
 	OPTION_ADDRESS, /* a list of addresses; commas or blanks between, or given repeatedly */
+	OPTION_NETWORK, /* a list of networks, see base/network.h; likewise */
 	OPTION_FILES,   /* a list of paths without commas; these between, or given repeatedly */
 };
 

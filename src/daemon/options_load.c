@@ -285,8 +285,10 @@ static void check_together(const struct options *options, struct problems *probl
 		report(problems, "listen_tls", 0, "needs cert and key");
 	if (options->client_certificate != 0)
 		report(problems, "client_certificate", 0, "needs cert and key");
-	if (options->require_tls == OPTION_TLS_ALWAYS)
-		report(problems, "require_tls", 0, "needs cert and key, or nobody could log in");
+	bool told_by_proxy = options->proxy_tls && options->proxy.count > 0;
+	if (options->require_tls == OPTION_TLS_ALWAYS && !told_by_proxy)
+		report(problems, "require_tls", 0,
+		       "needs cert and key, or proxy and proxy_tls, or nobody could log in");
 }
 
 int options_load(const struct option_input *input, const struct option_report *hears,

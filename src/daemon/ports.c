@@ -17,20 +17,30 @@ const char ports_unfit_text[] =
 	"is not loopback, and passwords would cross the network in the clear; cert and key with "
 	"require_tls = remote protect them, allow_plaintext = yes allows it";
 
-const char *ports_unfit(const struct options *where, const struct options *how)
+static bool is_fit(const char *address, bool protected, const struct options *where)
 {
-	bool protected = how->cert.count > 0 && how->require_tls != OPTION_TLS_NEVER;
-	for (size_t i = 0; i < where->listen.count; i++) {
-		const char *address = where->listen.items[i];
-		if (address_kind(address) == ADDRESS_OPEN && !protected && !where->allow_plaintext)
-			return address;
+	return address_kind(address) != ADDRESS_OPEN || protected || where->allow_plaintext;
+}
+
+const char *ports_unfit(const struct options *where, const struct activation *passed,
+			const struct options *how)
+{
+	bool protected = how->require_tls == OPTION_TLS_ALWAYS ||
+			 (how->cert.count > 0 && how->require_tls == OPTION_TLS_REMOTE);
+	for (size_t i = 0; passed != NULL && i < passed->count; i++) {
+		const struct activation_socket *s = &passed->sockets[i];
+		if (!s->tls && !is_fit(s->address, protected, where))
+			return s->address;
 	}
+	for (size_t i = 0; !activation_is_used(passed) && i < where->listen.count; i++)
+		if (!is_fit(where->listen.items[i], protected, where))
+			return where->listen.items[i];
 	return NULL;
 }
 
-int ports_check(const struct options *options)
+int ports_check(const struct options *options, const struct activation *passed)
 {
-	const char *address = ports_unfit(options, options);
+	const char *address = ports_unfit(options, passed, options);
 	if (address == NULL)
 		return 0;
 	return message(EX_CONFIG, "listen %s: %s", address, ports_unfit_text);
@@ -79,16 +89,41 @@ static int listen_at(struct pop3_server *server, const char *address, bool tls)
 		       strerror(-result));
 }
 
-int ports_open(struct ports *ports, struct pop3_server *server, const struct options *options)
+static int serve_passed(struct pop3_server *server, const struct activation *passed)
+{
+	for (size_t i = 0; i < passed->count; i++) {
+		const struct activation_socket *s = &passed->sockets[i];
+		const struct pop3_listen how = {.size = sizeof how, .tls = s->tls};
+		int result = pop3_server_adopt(server, s->descriptor, &how);
+		if (result == -EINVAL)
+			return message(EX_CONFIG, "socket activation: descriptor %d (%s): %s",
+				       s->descriptor, s->tls ? "pop3s" : "pop3",
+				       s->tls ? "no stream socket that listens, or no cert and key"
+					      : "no stream socket that listens");
+		if (result < 0)
+			return message(EX_OSERR, "socket activation: descriptor %d: %s",
+				       s->descriptor, strerror(-result));
+	}
+	return 0;
+}
+
+static int listen_everywhere(struct pop3_server *server, const struct options *options)
 {
 	int code = 0;
-	*ports = (struct ports){.listener = {.handlers = &handlers, .data = ports}};
-	pop3_server_attach(server, &ports->listener);
 	for (size_t i = 0; code == 0 && i < options->listen.count; i++)
 		code = listen_at(server, options->listen.items[i], false);
 	for (size_t i = 0; code == 0 && i < options->listen_tls.count; i++)
 		code = listen_at(server, options->listen_tls.items[i], true);
 	return code;
+}
+
+int ports_open(struct ports *ports, struct pop3_server *server, const struct options *options,
+	       const struct activation *passed)
+{
+	*ports = (struct ports){.listener = {.handlers = &handlers, .data = ports}};
+	pop3_server_attach(server, &ports->listener);
+	return activation_is_used(passed) ? serve_passed(server, passed)
+					  : listen_everywhere(server, options);
 }
 
 void ports_announce(const struct ports *ports)

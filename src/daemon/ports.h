@@ -2,6 +2,7 @@
 #ifndef POP3_DAEMON_PORTS_H
 #define POP3_DAEMON_PORTS_H
 
+#include "daemon/activation.h"
 #include "daemon/options.h"
 #include "pop3_emitter.h"
 
@@ -19,18 +20,22 @@ struct ports {
 
 /*
  * Is every address of `listen` that plaintext passwords could come to, by `how`, fit for them? The
- * first that is not, or NULL. Addresses and allow_plaintext are those of `where`.
+ * first that is not, or NULL. Addresses and allow_plaintext are those of `where`; sockets that were
+ * passed to us take the place of the addresses (NULL: there are none).
  */
-const char *ports_unfit(const struct options *where, const struct options *how);
+const char *ports_unfit(const struct options *where, const struct activation *,
+			const struct options *how);
 /* What is wrong with such an address. */
 extern const char ports_unfit_text[];
 /* The same for a start: 0, or a sysexits code after a message. */
-int ports_check(const struct options *);
+int ports_check(const struct options *, const struct activation *);
 /*
- * Bind all addresses of `listen` and `listen_tls`. A unix socket is open to every local user, as a
- * loopback port is. 0, or a sysexits code after a message that names the address.
+ * Bind all addresses of `listen` and `listen_tls`, or serve the sockets that were passed to us. A
+ * unix socket that is bound here is open to every local user, as a loopback port is. 0, or a
+ * sysexits code after a message that names the address.
  */
-int ports_open(struct ports *, struct pop3_server *, const struct options *);
+int ports_open(struct ports *, struct pop3_server *, const struct options *,
+	       const struct activation *);
 /*
  * Print a line for each, `listening pop3 127.0.0.1:41873`, `listening pop3s …` or `listening unix
  * /path` (`listening pop3s unix:/path` with TLS), and flush. Not before clients would be served:

@@ -16,6 +16,7 @@
 #include "daemon/drive.h"
 #include "daemon/logger.h"
 #include "daemon/message.h"
+#include "daemon/notify.h"
 #include "daemon/ports.h"
 #include "daemon/process.h"
 #include "daemon/server_options.h"
@@ -34,6 +35,8 @@ struct daemon {
 	uint32_t drain;         /* milliseconds; the last reload's */
 	struct logger logger;
 	struct account account;
+	struct activation passed;
+	struct notify notify;
 	struct ports ports;
 	struct pop3_server *server;
 	struct grants *grants;
@@ -106,7 +109,8 @@ static void log_restarts(const struct daemon *d, const struct options *options)
 {
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		const struct option_row *row = &option_rows[i];
-		if (row->restart && !options_same(options, &d->started, row))
+		bool idle = activation_is_used(&d->passed) && row->type == OPTION_ADDRESS;
+		if (row->restart && !idle && !options_same(options, &d->started, row))
 			LOG(&d->logger.sink, POP3_LOG_WARNING, "reload", LOG_TEXT("key", row->key),
 			    LOG_TEXT("text", "needs a restart to change"));
 	}
@@ -154,7 +158,7 @@ static bool reload_users(struct daemon *d, const struct options *options)
 /* What a reload may not take away: what addresses were opened with. */
 static bool is_fit(struct daemon *d, const struct options *options)
 {
-	const char *address = ports_unfit(&d->started, options);
+	const char *address = ports_unfit(&d->started, &d->passed, options);
 	const char *why = ports_unfit_text;
 	if (address == NULL && d->started.listen_tls.count > 0 && options->cert.count == 0) {
 		address = d->started.listen_tls.items[0];
@@ -204,14 +208,18 @@ static bool reload_all(struct daemon *d)
 static void reload(void *data)
 {
 	struct daemon *d = data;
+	notify_reloading(&d->notify);
 	bool done = reload_all(d);
 	LOG(&d->logger.sink, POP3_LOG_INFO, "reload",
 	    LOG_TEXT("text", done ? "done" : "refused, all stays as it was"));
+	notify_ready(&d->notify, done ? "serving" : "serving; the last reload was refused");
 }
 
+/* Asked for once, when the end begins. */
 static uint32_t drain_time(void *data)
 {
 	const struct daemon *d = data;
+	notify_stopping(&d->notify);
 	return d->drain;
 }
 
@@ -227,7 +235,7 @@ static int make_server(struct daemon *d)
 	d->server = pop3_server_new(d->started.hostname, &settings.options, NULL);
 	if (d->server == NULL)
 		return message(EX_OSERR, "cannot make a server: %s", strerror(errno));
-	return ports_open(&d->ports, d->server, &d->started);
+	return ports_open(&d->ports, d->server, &d->started, &d->passed);
 }
 
 static int read_users(struct daemon *d)
@@ -284,7 +292,7 @@ static int offer_apop(struct daemon *d)
 static int start(struct daemon *d)
 {
 	bool was_root = geteuid() == 0;
-	int code = ports_check(&d->started);
+	int code = ports_check(&d->started, &d->passed);
 	if (code == 0)
 		code = process_account(&d->started, &d->account);
 	if (code == 0)
@@ -307,6 +315,7 @@ static void finish(struct daemon *d)
 	auth_backend_free(d->auth);
 	store_backend_free(d->store);
 	grants_free(d->grants);
+	notify_fini(&d->notify);
 	options_fini(&d->started);
 }
 
@@ -316,6 +325,9 @@ int serve(const struct option_input *input)
 	struct daemon d = {.input = input};
 
 	int code = options_load(input, &report, &d.started);
+	notify_init(&d.notify);
+	if (code == 0)
+		code = activation_take(&d.passed);
 	if (code == 0) {
 		d.drain = d.started.drain_timeout * MILLISECONDS;
 		process_prepare();
@@ -325,6 +337,7 @@ int serve(const struct option_input *input)
 	}
 	if (code == 0) {
 		ports_announce(&d.ports);
+		notify_ready(&d.notify, "serving");
 		struct drive drive = {
 			.server = d.server, .drain = drain_time, .reload = reload, .data = &d};
 		int result = drive_run(&drive);

@@ -33,6 +33,9 @@ static void set_tls(const struct options *options, struct server_settings *setti
 	o->tls.client_certificate = (enum pop3_client_certificate)options->client_certificate;
 	o->tls.client_ca = options->client_ca;
 	o->tls.alpn_required = options->alpn == OPTION_ALPN_REQUIRED;
+	o->proxy.networks = (const char *const *)options->proxy.items;
+	o->proxy.count = options->proxy.count;
+	o->proxy.tls = options->proxy_tls;
 	if (options->cert.count == 0)
 		return;
 	struct pop3_certificate first = certificate_at(options, 0);

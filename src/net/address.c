@@ -159,6 +159,20 @@ bool address_is_loopback(const struct address *a)
 	return a->socket.any.sa_family != AF_INET6 || IN6_IS_ADDR_LOOPBACK(&a->socket.v6.sin6_addr);
 }
 
+bool address_octets(const struct address *a, unsigned char octets[NETWORK_OCTETS])
+{
+	if (a->socket.any.sa_family == AF_INET6) {
+		memcpy(octets, &a->socket.v6.sin6_addr, NETWORK_OCTETS);
+		return true;
+	}
+	if (a->socket.any.sa_family != AF_INET)
+		return false;
+	network_map_v4(octets);
+	memcpy(octets + NETWORK_OCTETS - sizeof(struct in_addr), &a->socket.v4.sin_addr,
+	       sizeof(struct in_addr));
+	return true;
+}
+
 /* An IPv4 address is taken from 0/32, which no IPv6 network is in. */
 uint64_t address_key(const struct address *a)
 {

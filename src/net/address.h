@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/network.h"
 #include "pop3_emitter.h"
 
 struct address {
@@ -37,6 +38,8 @@ void address_format(const struct address *, char text[POP3_ADDRESS_SIZE]);
 uint16_t address_port(const struct address *);
 /* On this machine: 127/8, ::1, also mapped, and unix sockets. */
 bool address_is_loopback(const struct address *);
+/* The IP address, IPv4 mapped into IPv6; false for a unix socket. */
+bool address_octets(const struct address *, unsigned char octets[NETWORK_OCTETS]);
 /* A number that is the same for addresses that are counted together; 0 for unix sockets. */
 uint64_t address_key(const struct address *);
 /* The key as a name for a tally. */

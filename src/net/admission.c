@@ -45,17 +45,22 @@ static void refuse(struct pop3_server *s, const struct pop3_info *info, const ch
 
 /* ---- Limits ---- */
 
-/* Why this peer may not connect whoever else does; NULL: it may. */
-static const char *address_fault(struct admission *a, const struct pop3_limits *limits,
-				 const struct admission_ticket *ticket)
+const char *admission_identify(struct pop3_server *s, const struct address *client,
+			       const struct pop3_info *info, struct admission_ticket *ticket)
 {
+	const struct pop3_limits *limits = &s->context.settings->options.limits;
 	char name[ADDRESS_KEY_SIZE];
-	if (!ticket->keyed)
+
+	*ticket = (struct admission_ticket){.key = address_key(client)};
+	if (!limits->on_loopback && info->loopback)
 		return NULL;
 	address_key_name(ticket->key, name);
-	if (tally_count(&a->addresses, name) >= limits->connections_per_address)
+	if (tally_count(&s->admission.addresses, name) >= limits->connections_per_address)
 		return "too many connections from this address";
-	return tally_add(&a->addresses, name) < 0 ? "out of memory" : NULL;
+	if (tally_add(&s->admission.addresses, name) < 0)
+		return "out of memory";
+	ticket->keyed = true;
+	return NULL;
 }
 
 static void uncount_address(struct admission *a, const struct admission_ticket *ticket)
@@ -73,10 +78,11 @@ bool admission_enter(struct pop3_server *s, const struct address *peer,
 {
 	struct admission *a = &s->admission;
 	const struct pop3_limits *limits = &s->context.settings->options.limits;
+	const char *fault = NULL;
 
-	*ticket = (struct admission_ticket){address_key(peer),
-					    limits->on_loopback || !info->loopback};
-	const char *fault = address_fault(a, limits, ticket);
+	*ticket = (struct admission_ticket){0};
+	if (peer != NULL)
+		fault = admission_identify(s, peer, info, ticket);
 	if (fault != NULL) {
 		refuse(s, info, fault);
 		return false;

@@ -35,10 +35,14 @@ struct admission_ticket {
 /*
  * May this peer connect? Then it is counted until admission_leave(), and the oldest stranger may
  * have had to go for it. If not, it has been logged, and the socket is to be closed after
- * ADMISSION_REFUSAL.
+ * ADMISSION_REFUSAL. `peer` NULL: a proxy, whose client will be counted by admission_identify().
  */
 bool admission_enter(struct pop3_server *, const struct address *peer, const struct pop3_info *,
 		     struct admission_ticket *);
+/* A proxy has told whose connection it is, which is counted by that address from now on. NULL, or
+ * why not, in words for the client; then it is counted in total alone. */
+const char *admission_identify(struct pop3_server *, const struct address *client,
+			       const struct pop3_info *, struct admission_ticket *);
 /* The socket of a connection is closed; listeners that rest for lack of descriptors start again. */
 void admission_leave(struct pop3_server *, const struct admission_ticket *);
 /*

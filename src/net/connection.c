@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/proxies.h"
 #include "net/pump.h"
 #include "net/server.h"
 #include "net/tls.h"
@@ -46,7 +47,7 @@ void connection_activate(struct connection *c)
 /* ---- Begin and end ---- */
 
 int connection_open(struct pop3_server *s, int descriptor, const struct pop3_info *info,
-		    const struct admission_ticket *ticket, bool tls_first)
+		    const struct admission_ticket *ticket, bool tls_first, struct arrival *arrival)
 {
 	/* One timer more: the server's own. */
 	if (timers_reserve(&s->timers, s->connection_count + 2) < 0)
@@ -65,7 +66,7 @@ int connection_open(struct pop3_server *s, int descriptor, const struct pop3_inf
 	}
 	/* Of the same moment as the session's options; `connected` may bring others. */
 	c->tls_config = tls_config_ref(s->tls);
-	c->session = session_new(&s->context, info, descriptor, c, tls_first, s->now);
+	c->session = session_new(&s->context, info, descriptor, c, s->now);
 	if (c->session == NULL) {
 		tls_config_unref(c->tls_config);
 		loop_remove(&s->loop, &c->watch);
@@ -73,9 +74,12 @@ int connection_open(struct pop3_server *s, int descriptor, const struct pop3_inf
 		return -ENOMEM;
 	}
 	c->ticket = *ticket;
+	c->arrival = arrival;
 	list_insert(&s->connections, &c->link);
 	list_insert(&s->strangers, &c->stranger);
 	s->connection_count++;
+	if (arrival == NULL)
+		session_begin(c->session, tls_first, s->now);
 	connection_activate(c);
 	return 0;
 }
@@ -90,6 +94,8 @@ void connection_close(struct connection *c)
 	list_remove(&c->stranger);
 	close(c->watch.descriptor);
 	buffer_fini(&c->leftover);
+	free(c->arrival);
+	c->arrival = NULL;
 	tls_free(c->tls);
 	tls_config_unref(c->tls_config);
 	c->tls = NULL;
@@ -179,7 +185,8 @@ static void settle_watch(struct connection *c)
 		events = POLLIN;
 	} else if (c->session != NULL) {
 		struct pop3_wants w = pop3_session_wants(c->session);
-		bool read = !c->at_end && (w.read || (w.start_tls && c->tls != NULL));
+		bool read = !c->at_end &&
+			    (w.read || c->arrival != NULL || (w.start_tls && c->tls != NULL));
 		events = (short)((read ? POLLIN : 0) | (c->blocked ? POLLOUT : 0));
 	}
 	loop_change(&c->server->loop, &c->watch, events);

@@ -22,6 +22,7 @@ struct connection {
 	struct pop3_server *server;
 	struct pop3_session *session;  /* NULL once it is finished and freed */
 	struct buffer leftover;        /* read, and not taken by the session yet */
+	struct arrival *arrival;       /* its PROXY header is due; NULL: it is not */
 	struct tls_config *tls_config; /* of when it was accepted; NULL: no TLS */
 	struct tls *tls;               /* between socket and session; NULL: nothing is */
 	uint64_t output_by;            /* with tls: when its output must have moved on */
@@ -43,11 +44,11 @@ struct connection {
 };
 
 /*
- * A client has been accepted. Emits `connected`, with `tls_first` after the handshake. 0, then the
- * descriptor and the ticket are the connection's; -ENOMEM.
+ * A client has been accepted. Emits `connected`, with `tls_first` after the handshake, with an
+ * arrival after the header. 0, then descriptor, ticket and arrival are the connection's; -ENOMEM.
  */
 int connection_open(struct pop3_server *, int descriptor, const struct pop3_info *,
-		    const struct admission_ticket *, bool tls_first);
+		    const struct admission_ticket *, bool tls_first, struct arrival *);
 /* There may be something to do: it is pumped in this turn or the next. */
 void connection_activate(struct connection *);
 /* Move octets both ways, then see what is wanted next and what is over. */

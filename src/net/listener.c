@@ -5,6 +5,7 @@
 #include "net/listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "net/connection.h"
+#include "net/proxies.h"
 #include "net/server.h"
 
 struct listener {
@@ -21,7 +23,7 @@ struct listener {
 	struct address address; /* the real one */
 	bool tls;               /* connections begin with TLS */
 	int burst;              /* connections taken in one turn */
-	dev_t device;           /* of a unix socket's file */
+	dev_t device;           /* of a unix socket's file; none if it was adopted */
 	ino_t inode;
 };
 
@@ -136,25 +138,31 @@ static void refuse(int descriptor)
 
 static void welcome(struct listener *l, int descriptor, const struct address *peer)
 {
+	struct pop3_server *s = l->server;
 	struct pop3_info info;
 	struct admission_ticket ticket;
 	describe(l, descriptor, peer, &info);
 #ifndef __linux__
 	set_connection_options(descriptor);
 #endif
-	if (!admission_enter(l->server, peer, &info, &ticket)) {
+	bool proxied = proxies_hold(s->proxies, peer);
+	if (!admission_enter(s, proxied ? NULL : peer, &info, &ticket)) {
 		if (l->tls)
 			close(descriptor);
 		else
 			refuse(descriptor);
 		return;
 	}
-	int error = connection_open(l->server, descriptor, &info, &ticket, l->tls);
+	struct arrival *arrival = proxied ? arrival_new(s->proxies, peer, &info, l->tls) : NULL;
+	int error = proxied && arrival == NULL
+			    ? -ENOMEM
+			    : connection_open(s, descriptor, &info, &ticket, l->tls, arrival);
 	if (error == 0)
 		return;
+	free(arrival);
 	close(descriptor);
-	admission_leave(l->server, &ticket);
-	admission_pause(l->server, "connection", -error);
+	admission_leave(s, &ticket);
+	admission_pause(s, "connection", -error);
 }
 
 /* Errors of a connection that is gone already, and of the network (accept(2)): the next, please. */
@@ -198,6 +206,7 @@ static void on_ready(struct watch *watch, short events)
 
 /* ---- Life ---- */
 
+/* A bound socket begins to listen; its address is the real one then. */
 static int start(struct listener *l, int descriptor)
 {
 	struct stat status;
@@ -208,12 +217,10 @@ static int start(struct listener *l, int descriptor)
 	}
 	if (listen(descriptor, LISTEN_BACKLOG) < 0)
 		return -errno;
-	if (a->socket.any.sa_family != AF_UNIX) {
-		l->address.length = sizeof l->address.socket;
-		if (getsockname(descriptor, &l->address.socket.any, &l->address.length) < 0)
-			return -errno;
-	}
-	return loop_add(&l->server->loop, &l->watch, descriptor, POLLIN);
+	if (a->socket.any.sa_family == AF_UNIX)
+		return 0;
+	l->address.length = sizeof l->address.socket;
+	return getsockname(descriptor, &l->address.socket.any, &l->address.length) < 0 ? -errno : 0;
 }
 
 /* Not if somebody has put another file there meanwhile. */
@@ -232,42 +239,107 @@ static void close_listener(struct listener *l)
 	loop_remove(&l->server->loop, &l->watch);
 	if (l->address.socket.any.sa_family == AF_UNIX)
 		unlink_socket(l);
-	close(l->watch.descriptor);
+	if (l->watch.descriptor >= 0)
+		close(l->watch.descriptor);
 	list_remove(&l->link);
 	free(l);
+}
+
+static struct listener *new_listener(struct pop3_server *s, int descriptor,
+				     const struct address *address, bool tls)
+{
+	struct listener *l = calloc(1, sizeof *l);
+	if (l == NULL)
+		return NULL;
+	l->server = s;
+	l->tls = tls;
+	l->burst = 1;
+	l->address = *address;
+	l->watch.on_ready = on_ready;
+	l->watch.descriptor = descriptor;
+	list_insert(&s->listeners, &l->link);
+	s->tls_listeners += tls;
+	return l;
+}
+
+static int serve(struct listener *l, int descriptor)
+{
+	char real[POP3_ADDRESS_SIZE];
+	int error = loop_add(&l->server->loop, &l->watch, descriptor, POLLIN);
+	if (error < 0)
+		return error;
+	address_format(&l->address, real);
+	context_emit_listening(&l->server->context, real, address_port(&l->address), l->tls);
+	return 0;
 }
 
 int listener_open(struct pop3_server *s, const char *text, bool tls)
 {
 	struct address address;
-	char real[POP3_ADDRESS_SIZE];
 	int error = address_parse(text, &address);
 	if (error < 0)
 		return error;
-	struct listener *l = calloc(1, sizeof *l);
+	int descriptor = open_bound(&address);
+	if (descriptor < 0)
+		return descriptor;
+	struct listener *l = new_listener(s, descriptor, &address, tls);
+	if (l == NULL) {
+		close(descriptor);
+		return -ENOMEM;
+	}
+	error = start(l, descriptor);
+	if (error == 0)
+		error = serve(l, descriptor);
+	if (error < 0)
+		close_listener(l);
+	return error;
+}
+
+/* Does it listen for streams of a kind that we know? Then its address. */
+static bool is_listening(int descriptor, struct address *address)
+{
+	int type = 0, listening = 0;
+	socklen_t size = sizeof type;
+	*address = (struct address){.length = sizeof address->socket};
+	if (getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_STREAM)
+		return false;
+	size = sizeof listening;
+	if (getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 || !listening)
+		return false;
+	if (getsockname(descriptor, &address->socket.any, &address->length) < 0)
+		return false;
+	sa_family_t family = address->socket.any.sa_family;
+	return family == AF_INET || family == AF_INET6 || family == AF_UNIX;
+}
+
+static int set_flags(int descriptor)
+{
+	int flags = fcntl(descriptor, F_GETFL);
+	if (flags < 0 || fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) < 0 ||
+	    fcntl(descriptor, F_SETFD, FD_CLOEXEC) < 0)
+		return -errno;
+	return 0;
+}
+
+int listener_adopt(struct pop3_server *s, int descriptor, bool tls)
+{
+	struct address address;
+	if (!is_listening(descriptor, &address))
+		return -EINVAL;
+	int error = set_flags(descriptor);
+	if (error < 0)
+		return error;
+	if (address.socket.any.sa_family != AF_UNIX)
+		set_connection_options(descriptor);
+	struct listener *l = new_listener(s, descriptor, &address, tls);
 	if (l == NULL)
 		return -ENOMEM;
-	l->server = s;
-	l->tls = tls;
-	l->burst = 1;
-	l->watch.on_ready = on_ready;
-	int descriptor = open_bound(&address);
-	if (descriptor < 0) {
-		free(l);
-		return descriptor;
-	}
-	l->address = address;
-	l->watch.descriptor = descriptor;
-	list_insert(&s->listeners, &l->link);
-	s->tls_listeners += tls;
-	error = start(l, descriptor);
+	error = serve(l, descriptor);
 	if (error < 0) {
+		l->watch.descriptor = -1;
 		close_listener(l);
-		return error;
 	}
-	address_format(&l->address, real);
-	context_emit_listening(&s->context, real, address_port(&l->address), tls);
-	return 0;
+	return error;
 }
 
 void listeners_close(struct pop3_server *s)

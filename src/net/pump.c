@@ -147,6 +147,8 @@ static void pump_lingering(struct connection *c)
 /* True: something has moved. */
 static bool step(struct connection *c, size_t *budget)
 {
+	if (c->arrival != NULL)
+		return pump_proxy(c, budget);
 	struct pop3_wants w = pop3_session_wants(c->session);
 	/* What is left now came behind STLS, and goes to the session, which will not have it. */
 	if (w.start_tls && c->tls == NULL && c->leftover.length == 0) {

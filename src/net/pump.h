@@ -1,4 +1,5 @@
-/* The parts of the pump: pump.c for octets as they are, pump_tls.c for those of TLS. */
+/* The parts of the pump: pump.c for octets as they are, pump_tls.c for those of TLS,
+ * pump_proxy.c for what may come before both. */
 #ifndef POP3_NET_PUMP_H
 #define POP3_NET_PUMP_H
 
@@ -14,6 +15,9 @@ void pump_end_of_stream(struct connection *);
 void pump_spend(size_t *budget, size_t length);
 /* What send(2) or recv(2) says if it fails. True: try again at once. */
 bool pump_failed(struct connection *, bool *waits, bool value);
+
+/* The connection has to begin with a PROXY header. True: something has moved. */
+bool pump_proxy(struct connection *, size_t *budget);
 
 /* The session wants TLS: the handshake begins, or the connection ends for lack of memory. */
 void pump_tls_start(struct connection *);

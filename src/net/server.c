@@ -12,6 +12,7 @@
 #include "net/configure.h"
 #include "net/connection.h"
 #include "net/listener.h"
+#include "net/proxies.h"
 #include "net/tls_config.h"
 
 /* ---- What the context borrows ---- */
@@ -81,12 +82,13 @@ struct pop3_server *pop3_server_new(const char *hostname, const struct pop3_opti
 		hostname = own_hostname(name);
 	waker_init(&s->waker);
 	int error = server_load_tls(s, options, &s->tls);
-	if (error == 0) {
+	if (error == 0)
+		error = server_load_proxies(options, &s->proxies);
+	if (error == 0)
 		error = context_init(&s->context, hostname, options, fill_random, wake, s);
-		if (error < 0)
-			tls_config_unref(s->tls);
-	}
 	if (error < 0) {
+		tls_config_unref(s->tls);
+		proxies_free(s->proxies);
 		free(s);
 		errno = -error;
 		return NULL;
@@ -149,6 +151,7 @@ void pop3_server_free(struct pop3_server *s)
 	free_connections(s);
 	context_fini(&s->context);
 	tls_config_unref(s->tls);
+	proxies_free(s->proxies);
 	loader_fini(&s->loader);
 	admission_fini(&s->admission);
 	timers_fini(&s->timers);
@@ -163,19 +166,34 @@ int pop3_server_attach(struct pop3_server *s, struct pop3_listener *listener)
 	return emitter_attach(&s->context.emitter, listener);
 }
 
-int pop3_server_listen_with(struct pop3_server *s, const char *address,
-			    const struct pop3_listen *given)
+/* What both ways to listen need. */
+static int prepare_to_listen(struct pop3_server *s, const struct pop3_listen *given,
+			     struct pop3_listen *how)
 {
-	struct pop3_listen how = {.size = sizeof how};
-	if (given->size == 0 || given->size > sizeof how)
+	*how = (struct pop3_listen){.size = sizeof *how};
+	if (given->size == 0 || given->size > sizeof *how)
 		return -EINVAL;
-	memcpy(&how, given, given->size);
-	if (how.tls && s->tls == NULL)
+	memcpy(how, given, given->size);
+	if (how->tls && s->tls == NULL)
 		return -EINVAL;
 	if (atomic_load(&s->stop_at) != STOP_NEVER)
 		return -ECANCELED;
-	int error = open_loop(s);
+	return open_loop(s);
+}
+
+int pop3_server_listen_with(struct pop3_server *s, const char *address,
+			    const struct pop3_listen *given)
+{
+	struct pop3_listen how;
+	int error = prepare_to_listen(s, given, &how);
 	return error < 0 ? error : listener_open(s, address, how.tls);
+}
+
+int pop3_server_adopt(struct pop3_server *s, int descriptor, const struct pop3_listen *given)
+{
+	struct pop3_listen how;
+	int error = prepare_to_listen(s, given, &how);
+	return error < 0 ? error : listener_adopt(s, descriptor, how.tls);
 }
 
 int pop3_server_listen(struct pop3_server *s, const char *address)
@@ -187,7 +205,10 @@ int pop3_server_listen(struct pop3_server *s, const char *address)
 struct pop3_session *pop3_session_new(struct pop3_server *s, const struct pop3_info *info,
 				      uint64_t now)
 {
-	return session_new(&s->context, info, -1, NULL, false, now);
+	struct pop3_session *session = session_new(&s->context, info, -1, NULL, now);
+	if (session != NULL)
+		session_begin(session, false, now);
+	return session;
 }
 
 /* ---- Level 2: the caller's loop ---- */

@@ -20,6 +20,7 @@
 /* In pop3_server.stop_at: nobody called pop3_server_stop(). */
 #define STOP_NEVER UINT64_MAX
 
+struct proxies;
 struct tls_config;
 
 struct pop3_server {
@@ -41,6 +42,7 @@ struct pop3_server {
 	bool stopping;            /* the drain has begun */
 	bool ended;               /* the drain time is over: all sessions have been ended */
 	struct tls_config *tls;   /* for the connections to come; NULL: there is no TLS */
+	struct proxies *proxies;  /* likewise; NULL: nobody begins with a PROXY header */
 	size_t tls_listeners;     /* that begin with it */
 	unsigned handshakes_left; /* in this turn */
 	char scratch[SCRATCH_SIZE];

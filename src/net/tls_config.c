@@ -148,8 +148,10 @@ static int check_bare(const struct pop3_options *o, const struct tls_report *rep
 		what = "ocsp: needs cert and key";
 	else if (o->tls.client_certificate != POP3_CERTIFICATE_NONE)
 		what = "client_certificate: needs cert and key";
-	else if (o->require_tls == POP3_TLS_ALWAYS)
-		what = "require_tls: needs cert and key, or nobody could log in";
+	else if (o->require_tls == POP3_TLS_ALWAYS && !(o->proxy.tls && o->proxy.count > 0))
+		what = "require_tls: needs cert and key, or a proxy whose TLS is believed, or "
+		       "nobody "
+		       "could log in";
 	if (what == NULL)
 		return 0;
 	tls_report(report, true, "%s", what);

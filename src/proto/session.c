@@ -97,7 +97,7 @@ void session_connect(struct pop3_session *s)
 }
 
 struct pop3_session *session_new(struct context *c, const struct pop3_info *info, int descriptor,
-				 void *owner, bool tls_first, uint64_t now)
+				 void *owner, uint64_t now)
 {
 	struct pop3_session *s = calloc(1, sizeof *s);
 	if (s == NULL)
@@ -114,11 +114,31 @@ struct pop3_session *session_new(struct context *c, const struct pop3_info *info
 	s->idle_since = now;
 	emitter_init(&s->emitter);
 	list_init(&s->deferrals);
+	return s;
+}
+
+void session_identify(struct pop3_session *s, const struct pop3_info *info)
+{
+	s->info = *info;
+}
+
+void session_begin(struct pop3_session *s, bool tls_first, uint64_t now)
+{
+	s->now = now;
+	s->begun = true;
 	if (tls_first)
 		session_start_tls(s);
 	else
 		session_connect(s);
-	return s;
+}
+
+void session_refuse(struct pop3_session *s, const char *why, bool silent)
+{
+	s->begun = true;
+	session_note_fault(s, why);
+	if (!silent)
+		reply_failure(s, POP3_TEMPORARY, why);
+	session_close(s, POP3_REASON_REFUSED);
 }
 
 /* ---- The end ---- */
@@ -369,6 +389,8 @@ size_t pop3_session_pull(struct pop3_session *s, void *buffer, size_t size, uint
 
 static uint64_t handshake_deadline(const struct pop3_session *s)
 {
+	if (!s->begun)
+		return s->started + s->settings->options.timeouts.handshake;
 	return s->to_secure ? s->secure_by : POP3_NO_DEADLINE;
 }
 
@@ -434,7 +456,8 @@ void pop3_session_tick(struct pop3_session *s, uint64_t now)
 	if (s->pending != NULL && now >= s->answer_by)
 		session_expire(s);
 	if (now >= handshake_deadline(s))
-		session_note_fault(s, "the TLS handshake took too long");
+		session_note_fault(s, s->begun ? "the TLS handshake took too long"
+					       : "the PROXY header took too long");
 	if (now >= handshake_deadline(s) || now >= login_deadline(s) || now >= write_deadline(s) ||
 	    now >= idle_deadline(s)) {
 		session_terminate(s, POP3_REASON_TIMEOUT);

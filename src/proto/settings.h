@@ -24,8 +24,8 @@ struct settings {
  */
 int settings_read(const struct pop3_options *, struct pop3_options *all);
 /*
- * A copy of the options (NULL = all defaults) but for those of TLS, with one reference. 0; -EINVAL
- * as settings_read(); -ENOMEM.
+ * A copy of the options (NULL = all defaults) but for those of TLS and proxies, with one reference.
+ * 0; -EINVAL as settings_read(); -ENOMEM.
  */
 int settings_new(const char *hostname, const struct pop3_options *, struct settings **);
 struct settings *settings_ref(struct settings *);

@@ -74,6 +74,7 @@ struct pop3_session {
 	uint32_t msgno; /* arguments of the command under way */
 	uint64_t lines;
 
+	bool begun;      /* session_begin() has been called */
 	bool greeted;    /* the greeting is out: commands are taken */
 	bool to_secure;  /* TLS has to be started; no command is taken before it has been */
 	bool spoken;     /* a line has been received */

@@ -82,7 +82,7 @@ static void check_value(const struct options *options, const struct option_row *
 		EXPECT(*(const unsigned char *)member <= 1);
 	if (row->type == OPTION_WORD || row->type == OPTION_MARKS || row->type == OPTION_PATH)
 		check_text(row, *(char *const *)(const void *)member);
-	if (row->type == OPTION_ADDRESS || row->type == OPTION_FILES)
+	if (row->type == OPTION_ADDRESS || row->type == OPTION_NETWORK || row->type == OPTION_FILES)
 		check_list(row, (const void *)member);
 }
 

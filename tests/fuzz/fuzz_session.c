@@ -238,8 +238,9 @@ static void run(struct context *c, struct model *m, const uint8_t *data, size_t 
 {
 	static char greeting[BLOCK_SIZE];
 	const struct pop3_info info = {.peer = "fuzz", .local = "fuzz", .loopback = true};
-	struct pop3_session *s = session_new(c, &info, -1, NULL, false, 0);
+	struct pop3_session *s = session_new(c, &info, -1, NULL, 0);
 	CHECK(s != NULL);
+	session_begin(s, false, 0);
 	drain(s, greeting, sizeof greeting);
 
 	size_t cut = data[0];

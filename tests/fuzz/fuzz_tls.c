@@ -335,9 +335,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w.said_length = w.heard = w.to_client_length = w.to_server_length = 0;
 	CHECK(context_init(&w.context, "fuzz", &options, fill, wake, NULL) == 0);
 	CHECK(emitter_attach(&w.context.emitter, &listener) == 0);
-	w.session = session_new(&w.context, &info, -1, NULL, true, 0);
+	w.session = session_new(&w.context, &info, -1, NULL, 0);
 	w.tls = tls_new(config, &w.context.blocks);
 	CHECK(w.session != NULL && w.tls != NULL);
+	session_begin(w.session, true, 0);
 	if (data[0] == 'H')
 		run_after_handshake(data + 2, size - 2, piece);
 	else

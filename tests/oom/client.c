@@ -57,10 +57,10 @@ static bool receive(struct client *c)
 		c->start = 0;
 	}
 	for (;;) {
-		char *end = c->buffer + c->length;
+		char *next = c->buffer + c->length;
 		size_t room = CLIENT_BUFFER - c->length;
-		ssize_t got = c->tls != NULL ? tls_receive(c, end, room)
-					     : recv(c->socket, end, room, MSG_DONTWAIT);
+		ssize_t got = c->tls != NULL ? tls_receive(c, next, room)
+					     : recv(c->socket, next, room, MSG_DONTWAIT);
 		if (got > 0) {
 			c->length += (size_t)got;
 			return true;
@@ -143,6 +143,12 @@ bool client_open(struct client *c, struct pop3_server *server, uint16_t port)
 	    connect(c->socket, (const struct sockaddr *)&address, sizeof address) < 0) {
 		client_forget(c);
 		return false;
+	}
+	if (c->header != NULL) {
+		size_t half = strlen(c->header) / 2;
+		client_send(c, c->header, half);
+		server_step(server, 0);
+		client_send(c, c->header + half, strlen(c->header) - half);
 	}
 	if (c->tls_first && !tls_secure(c)) {
 		client_forget(c);

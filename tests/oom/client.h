@@ -17,6 +17,7 @@ struct client {
 	int socket;                     /* -1: not connected, or gone */
 	struct gnutls_session_int *tls; /* over it, see tls.h; NULL: nothing is */
 	bool tls_first;                 /* client_open() begins with the handshake */
+	const char *header;             /* and before it with this, in two halves; NULL: not */
 	char status[CLIENT_LINE];
 	uint64_t lines;  /* of the last multi-line reply, without its dot */
 	uint64_t octets; /* of these, with their ends */

@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "oom/app.h"
 #include "oom/files.h"
@@ -15,8 +17,10 @@ static char unix_address[FILES_PATH + 8];
 
 /* ---- A server's life ---- */
 
+static const char *const proxies[] = {"127.0.0.1", "2001:db8::/32"};
+
 static struct {
-	int listened, listened_unix, listened_tls, checked, configured;
+	int listened, listened_unix, listened_tls, adopted, checked, configured;
 	bool served; /* a bare session said its greeting and answered CAPA */
 } life;
 
@@ -44,11 +48,23 @@ static void serve_bare_session(void)
 	life.served = length > 0 && strstr(text, "X-LONG\r\n") != NULL;
 }
 
+/* A socket that another has bound; without success it is still ours. */
+static int adopt(const struct pop3_listen *how)
+{
+	int made = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CHECK(made >= 0 && listen(made, 1) == 0);
+	int result = pop3_server_adopt(server, made, how);
+	if (result < 0)
+		CHECK(close(made) == 0);
+	return result;
+}
+
 static void run_life(void)
 {
 	const struct pop3_listen tls = {.size = sizeof tls, .tls = true};
 	struct pop3_options options = app_options();
 	tls_options(&options);
+	options.proxy = (struct pop3_proxy){.networks = proxies, .count = 2};
 	life.checked = pop3_options_check(&options, NULL, NULL);
 	server = pop3_server_new("localhost", &options, &app.listener);
 	if (server == NULL) {
@@ -58,6 +74,7 @@ static void run_life(void)
 	life.listened = pop3_server_listen(server, "127.0.0.1:0");
 	life.listened_unix = pop3_server_listen(server, unix_address);
 	life.listened_tls = pop3_server_listen_with(server, "127.0.0.1:0", &tls);
+	life.adopted = adopt(&tls);
 	options.apop_value = "<2@x>";
 	life.configured = pop3_server_configure(server, &options);
 	serve_bare_session();
@@ -73,9 +90,10 @@ static void judge_life(bool whole)
 	CHECK(is_done_or_no_memory(life.listened));
 	CHECK(is_done_or_no_memory(life.listened_unix));
 	CHECK(is_done_or_no_memory(life.listened_tls));
+	CHECK(is_done_or_no_memory(life.adopted));
 	CHECK(is_done_or_no_memory(life.checked));
 	CHECK(is_done_or_no_memory(life.configured));
-	CHECK(!whole || (life.listened_tls == 0 && life.checked == 0));
+	CHECK(!whole || (life.listened_tls == 0 && life.adopted == 0 && life.checked == 0));
 	CHECK(!whole || (life.listened == 0 && life.listened_unix == 0 && life.configured == 0));
 	CHECK(!whole || life.served);
 	pop3_server_free(server);
@@ -111,6 +129,7 @@ static void start_server(void)
 	app_prepare();
 	tls_options(&options);
 	use_stls = client.tls_first = false;
+	client.header = NULL;
 	memset(&seen, 0, sizeof seen);
 	server = pop3_server_new("localhost", &options, &app.listener);
 	CHECK(server != NULL && pop3_server_listen(server, "127.0.0.1:0") == 0);
@@ -142,6 +161,17 @@ static void prepare_implicit(void)
 	prepare_direct();
 	CHECK(pop3_server_listen_with(server, "127.0.0.1:0", &tls) == 0);
 	client.tls_first = true;
+}
+
+/* The witness is here already. */
+static void prepare_proxied(void)
+{
+	struct pop3_options options = app_options();
+	prepare_implicit();
+	tls_options(&options);
+	options.proxy = (struct pop3_proxy){.networks = proxies, .count = 2};
+	CHECK(pop3_server_configure(server, &options) == 0);
+	client.header = "PROXY TCP4 127.0.0.1 127.0.0.1 4711 110\r\n";
 }
 
 /* False: the connection is over. */
@@ -316,6 +346,8 @@ const struct scenario server_scenarios[] = {
 	{"stls_session_without_memory_harms_no_other_session", prepare_stls, run_session,
 	 judge_session},
 	{"tls_session_without_memory_harms_no_other_session", prepare_implicit, run_session,
+	 judge_session},
+	{"proxied_session_without_memory_harms_no_other_session", prepare_proxied, run_session,
 	 judge_session},
 	{"client_leaving_a_deferred_answer_without_memory_leaks_nothing", prepare_deferred,
 	 run_leaving, judge_leaving},

@@ -1,6 +1,7 @@
 """A certificate authority of the tests, by openssl, and a raw POP3 client under TLS."""
 
 import os
+import re
 import ssl
 import subprocess
 
@@ -90,7 +91,8 @@ class Authority:
         path = self.staple(name)
         with open(path, "rb") as file:
             data = file.read()
-        at = data.rindex(b"\x18\x0f") + 2  # the last GeneralizedTime
+        # The last GeneralizedTime; its tag and length alone are also in a key or signature at times.
+        at = [found.end() - 15 for found in re.finditer(rb"\x18\x0f\d{14}Z", data)][-1]
         path = self.path(name + ".old.ocsp")
         with open(path, "wb") as file:
             file.write(data[:at] + b"20200102000000Z" + data[at + 15:])

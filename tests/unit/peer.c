@@ -63,8 +63,9 @@ void peer_connect(struct peer *p)
 {
 	if (p->context.settings == NULL)
 		peer_serve(p);
-	p->session = session_new(&p->context, &p->info, -1, NULL, false, p->now);
+	p->session = session_new(&p->context, &p->info, -1, NULL, p->now);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(p->session);
+	session_begin(p->session, false, p->now);
 	peer_run(p);
 }
 

@@ -557,7 +557,8 @@ static void a_session_has_its_owner_and_is_secret_until_the_login(void)
 	struct peer p;
 	peer_init(&p);
 	peer_serve(&p);
-	p.session = session_new(&p.context, &p.info, -1, &datum, false, p.now);
+	p.session = session_new(&p.context, &p.info, -1, &datum, p.now);
+	session_begin(p.session, false, p.now);
 	CU_ASSERT_PTR_EQUAL(session_owner(p.session), &datum);
 	peer_run(&p);
 	text_clear(&p.received);

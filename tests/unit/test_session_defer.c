@@ -485,7 +485,8 @@ static void count_closed(struct pop3_closed *e, void *data)
 static void race(struct peer *p, struct opener *o, unsigned long round)
 {
 	static const char login[] = "USER alice\r\nPASS secret\r\n";
-	p->session = session_new(&p->context, &p->info, -1, NULL, false, p->now);
+	p->session = session_new(&p->context, &p->info, -1, NULL, p->now);
+	session_begin(p->session, false, p->now);
 	pop3_session_feed(p->session, login, sizeof login - 1, p->now);
 	atomic_store(&o->event, peer_take(p, EVENT_OPEN));
 	for (volatile unsigned long k = 0; k < round % 100; k++)

@@ -376,7 +376,8 @@ static void nothing_is_said_or_heard_before_implicit_tls(void)
 	p.now = 1000000000;
 	p.hold[EVENT_CONNECTED] = true;
 	peer_serve(&p);
-	p.session = session_new(&p.context, &p.info, -1, NULL, true, p.now);
+	p.session = session_new(&p.context, &p.info, -1, NULL, p.now);
+	session_begin(p.session, true, p.now);
 	peer_run(&p);
 	CU_ASSERT(peer_got(&p, "") && peer_heard(&p, ""));
 	CU_ASSERT(pop3_session_wants(p.session).start_tls);
@@ -399,7 +400,8 @@ static void a_handshake_that_fails_is_one_log_line(void)
 	peer_init(&p);
 	p.now = 1000000000;
 	peer_serve(&p);
-	p.session = session_new(&p.context, &p.info, -1, NULL, true, p.now);
+	p.session = session_new(&p.context, &p.info, -1, NULL, p.now);
+	session_begin(p.session, true, p.now);
 	session_note_fault(p.session, "no cipher in common");
 	pop3_session_end(p.session, POP3_REASON_TLS, p.now);
 	CU_ASSERT(pop3_session_wants(p.session).finished);
