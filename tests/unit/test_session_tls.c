@@ -148,6 +148,7 @@ static void language_is_forgotten_by_the_handshake(void)
 	peer_send(&p, "STAT now\nUSER alice\nPASS secret");
 	CU_ASSERT(peer_got(&p, "-ERR command not valid in this state\n+OK send PASS"));
 	CU_ASSERT_STRING_EQUAL(p.held[EVENT_AUTHENTICATE]->info->language, "i-default");
+	pop3_drop(peer_take(&p, EVENT_AUTHENTICATE));
 	peer_fini(&p);
 }
 
