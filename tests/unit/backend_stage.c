@@ -87,8 +87,8 @@ void stage_open(struct stage *stage)
 	struct passwd_error error;
 	stage->server = pop3_server_new("wonderland", &stage->options, NULL);
 	stage->crypt = workers_new(1, stage->crypt_queue);
-	stage->disk = workers_new(1, 8);
-	stage->grants = grants_new(16);
+	stage->disk = workers_new(1, 64);
+	stage->grants = grants_new(64);
 	CU_ASSERT_EQUAL_FATAL(auth_backend_new(&stage->settings, stage->crypt, stage->grants, &sink,
 					       &error, &stage->auth),
 			      0);
