@@ -35,13 +35,12 @@ TSAN_SUITES :=
 TSAN_TESTS  := tests/protocol
 else
 ASAN_SUITES := $(filter-out wire,$(ALL_SUITES))
-ASAN_TESTS  := tests/protocol/test_scripts.py tests/protocol/test_model.py tests/protocol/test_sessions.py \
-	tests/cli/test_configuration.py tests/store/test_odd_maildrops.py tests/proxy \
-	tests/tls/test_stls.py tests/tls/test_cut.py
+ASAN_TESTS  := tests/protocol/test_scripts.py tests/protocol/test_sessions.py tests/proxy \
+	tests/tls/test_stls.py
 TSAN_SUITES := $(THREADED_SUITES)
 TSAN_TESTS  := tests/protocol/test_sessions.py tests/protocol/test_vanish.py
-VALGRIND_SUITES := $(filter auth% base% backend_% emitter event% line maildrop% session% store_% tls% \
-	uidlist foreign%,$(VALGRIND_SUITES))
+VALGRIND_SUITES := backend_auth deferral emitter events sasl session session_end session_flow \
+	store_commit store_maildrop store_remove tls_stream
 endif
 
 # The unit tests, and the program under other tests.
