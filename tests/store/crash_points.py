@@ -13,6 +13,8 @@ from support.wire import GUARD
 Point = collections.namedtuple("Point", "first call nth text")
 
 LINE = re.compile(r"(\d+) +(\w+)\((.*)")
+# The end of a call during which strace wrote lines of other threads.
+RESUMED = re.compile(r"(\d+) +<\.\.\. \w+ resumed>(.*)")
 
 
 def points(path, pid=None):
@@ -20,14 +22,20 @@ def points(path, pid=None):
     None: it is the one that begins."""
     nth = collections.Counter()
     found = []
+    last = {}
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
+            match = RESUMED.match(line)
+            if match and match[1] in last:
+                begun = found[last[match[1]]]
+                found[last[match[1]]] = begun._replace(text=begun.text + match[2].rstrip())
             match = LINE.match(line)
             if not match:
                 continue  # the end of a call, a signal
             task, call, rest = match[1], match[2], match[3].rstrip()
             pid = pid or task
             nth[task, call] += 1
+            last[task] = len(found)
             found.append(Point(task == str(pid), call, nth[task, call], rest))
     return found
 
