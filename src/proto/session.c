@@ -96,6 +96,12 @@ void session_connect(struct pop3_session *s)
 	session_ask(s, EVENT_CONNECTED, &event.event, on_connected);
 }
 
+void session_identify(struct pop3_session *s, const struct pop3_info *info)
+{
+	s->info = *info;
+	session_forget_client(s);
+}
+
 struct pop3_session *session_new(struct context *c, const struct pop3_info *info, int descriptor,
 				 void *owner, uint64_t now)
 {
@@ -106,20 +112,14 @@ struct pop3_session *session_new(struct context *c, const struct pop3_info *info
 	s->settings = settings_ref(c->settings);
 	s->owner = owner;
 	s->descriptor = descriptor;
-	s->info = *info;
 	s->id = ++last_id;
-	session_forget_client(s);
+	session_identify(s, info);
 	s->now = now;
 	s->started = now;
 	s->idle_since = now;
 	emitter_init(&s->emitter);
 	list_init(&s->deferrals);
 	return s;
-}
-
-void session_identify(struct pop3_session *s, const struct pop3_info *info)
-{
-	s->info = *info;
 }
 
 void session_begin(struct pop3_session *s, bool tls_first, uint64_t now)

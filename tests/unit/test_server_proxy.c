@@ -57,6 +57,7 @@ static void connected_comes_after_the_header_as_its_client(void)
 	struct pop3_info seen = expect_connections(&h, 1);
 	CU_ASSERT_STRING_EQUAL(seen.peer, "192.0.2.1:4711");
 	CU_ASSERT_STRING_EQUAL(seen.local, "198.51.100.2:110");
+	CU_ASSERT_STRING_EQUAL(seen.language, "i-default");
 	CU_ASSERT_FALSE(seen.loopback || seen.tls);
 	close(client);
 	host_expect_log(&h, "peer=192.0.2.1:4711 reason=dropped");
