@@ -17,6 +17,7 @@
 #include "auth/scram.h"
 #include "auth/verify.h"
 #include "base/base64.h"
+#include "base/io.h"
 #include "base/secret.h"
 
 #define MACHINE_ID     "/etc/machine-id"
@@ -85,13 +86,13 @@ static bool fake(const struct scram_service *service, const char *purpose, const
 	       gnutls_hmac_fast(GNUTLS_MAC_SHA256, key, sizeof key, user, strlen(user), out) == 0;
 }
 
-static bool take_fake_salt(struct scram_server *server, const char *user)
+static bool take_fake_salt(struct scram_server *server, const char *user, size_t length)
 {
 	unsigned char octets[DIGEST_SIZE];
 	if (!fake(server->service, "salt", user, octets))
 		return false;
-	memcpy(server->secret.salt, octets, SCRAM_SALT_SIZE);
-	server->secret.salt_length = SCRAM_SALT_SIZE;
+	server->secret.salt_length = length < DIGEST_SIZE ? length : DIGEST_SIZE;
+	memcpy(server->secret.salt, octets, server->secret.salt_length);
 	return true;
 }
 
@@ -100,7 +101,7 @@ static bool take_password(struct scram_server *server, const char *user, const c
 {
 	server->secret.iterations = SCRAM_ITERATIONS;
 	server->password = strdup(password);
-	return server->password != NULL && take_fake_salt(server, user);
+	return server->password != NULL && take_fake_salt(server, user, SCRAM_SALT_SIZE);
 }
 
 /* As most users are shown, but with keys that nobody has. */
@@ -120,7 +121,7 @@ static bool take_nobody(struct scram_server *server, const char *user)
 	memcpy(server->secret.stored_key, octets, SCRAM_KEY_SIZE);
 	memcpy(server->secret.server_key, octets, SCRAM_KEY_SIZE);
 	server->has_keys = true;
-	return take_fake_salt(server, user);
+	return take_fake_salt(server, user, server->secret.salt_length);
 }
 
 static bool look_up(struct scram_server *server)
@@ -205,7 +206,7 @@ static bool make_key(unsigned char key[DIGEST_SIZE])
 	static const char purpose[] = "pop3-emitter: SCRAM of unknown users";
 	char id[MACHINE_ID_MAX];
 	int descriptor = open(MACHINE_ID, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	ssize_t length = descriptor < 0 ? -1 : read(descriptor, id, sizeof id);
+	ssize_t length = descriptor < 0 ? -1 : io_read_at(descriptor, id, sizeof id, 0);
 	if (descriptor >= 0)
 		close(descriptor);
 	if (length < 32)
@@ -233,6 +234,7 @@ void scram_service_free(struct scram_service *service)
 		return;
 	if (service->gsasl != NULL)
 		gsasl_done(service->gsasl);
+	secret_wipe(service, sizeof *service);
 	free(service);
 }
 

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "daemon/message.h"
 
 /* Room for one datagram. */
@@ -58,13 +59,11 @@ void notify_fini(struct notify *n)
 /* Who does not take it when it is told does without. */
 static void tell(const struct notify *n, const char *text)
 {
-	ssize_t sent = -1;
+	ssize_t sent;
 	if (n->descriptor < 0)
 		return;
-	do
-		sent = sendto(n->descriptor, text, strlen(text), MSG_NOSIGNAL,
-			      (const struct sockaddr *)&n->address, n->length);
-	while (sent < 0 && errno == EINTR);
+	IO_RETRY(sent, sendto(n->descriptor, text, strlen(text), MSG_NOSIGNAL,
+			      (const struct sockaddr *)&n->address, n->length));
 }
 
 void notify_ready(const struct notify *n, const char *status)

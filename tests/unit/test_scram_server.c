@@ -20,6 +20,9 @@
 	"wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
 
 static const char users_stored[] = "user:" STORED "\nother:" STORED "\n";
+static const char users_short[] = "user:{SCRAM-SHA-256}4096,QSXCR+Q6sek=,"
+				  "WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=,"
+				  "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=\n";
 static const char users_plain[] = "user:{PLAIN}pencil\ngone:!{PLAIN}pencil\n"
 				  "hash:$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/"
 				  "GNooZaBBGWEc5\n";
@@ -228,6 +231,11 @@ static void unknown_users_are_shown_what_others_are(void)
 	CU_ASSERT_STRING_EQUAL(nobody + strlen(nobody) - 7, ",i=4096");
 	CU_ASSERT_STRING_NOT_EQUAL(nobody, other);
 	CU_ASSERT_STRING_NOT_EQUAL(nobody, known);
+	/* Salts of another program, of another length. */
+	shown_to(users_short, "SCRAM-SHA-256", "user", known);
+	CU_ASSERT_STRING_EQUAL(known, ",s=QSXCR+Q6sek=,i=4096");
+	shown_to(users_short, "SCRAM-SHA-256", "nobody", nobody);
+	CU_ASSERT_EQUAL(strlen(nobody), strlen(known));
 	/* With plain secrets all are alike, and a user is shown the same before and after it is
 	 * there. */
 	shown_to(users_plain, "SCRAM-SHA-1", "user", known);
