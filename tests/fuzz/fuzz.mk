@@ -14,7 +14,7 @@ fuzz-build:
 		SANITIZE="-fsanitize=fuzzer-no-link $(FUZZ_SANITIZE)" \
 		$(FUZZ_NAMES:%=$(FUZZ_BUILD)/fuzz_%)
 
-$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(APP_OBJECTS) $(STATIC)
+$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(wildcard tests/fuzz/*.h) $(APP_OBJECTS) $(STATIC)
 	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(ALL_LDFLAGS) $< $(APP_OBJECTS) $(STATIC) \
 		-o $@ $(GNUTLS_LIBS) $(APP_LIBS)
 

@@ -8,14 +8,7 @@
 
 #include "daemon/address.h"
 #include "daemon/options.h"
-
-#define EXPECT(condition)                                                                          \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			abort();                                                                   \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 struct heard {
 	unsigned count;
@@ -34,10 +27,10 @@ static bool is_clean(const char *text)
 static void hear(const char *place, unsigned line, const char *text, void *data)
 {
 	struct heard *heard = data;
-	EXPECT(line >= 1 && line <= heard->lines);
-	EXPECT(line >= heard->last_line);
-	EXPECT(strncmp(place, "conf:", 5) == 0 && strtoul(place + 5, NULL, 10) == line);
-	EXPECT(*text != '\0' && is_clean(place) && is_clean(text));
+	CHECK(line >= 1 && line <= heard->lines);
+	CHECK(line >= heard->last_line);
+	CHECK(strncmp(place, "conf:", 5) == 0 && strtoul(place + 5, NULL, 10) == line);
+	CHECK(*text != '\0' && is_clean(place) && is_clean(text));
 	heard->last_line = line;
 	heard->count++;
 }
@@ -52,19 +45,19 @@ static uint32_t word_count(const char *words)
 
 static void check_text(const struct option_row *row, const char *text)
 {
-	EXPECT(text != NULL || row->standard == NULL);
-	EXPECT(text == NULL || (*text != '\0' && is_clean(text)));
-	EXPECT(text == NULL || row->type != OPTION_WORD || strchr(text, ' ') == NULL);
-	EXPECT(text == NULL || row->type != OPTION_MARKS || strpbrk(text, " @a0Z") == NULL);
+	CHECK(text != NULL || row->standard == NULL);
+	CHECK(text == NULL || (*text != '\0' && is_clean(text)));
+	CHECK(text == NULL || row->type != OPTION_WORD || strchr(text, ' ') == NULL);
+	CHECK(text == NULL || row->type != OPTION_MARKS || strpbrk(text, " @a0Z") == NULL);
 }
 
 static void check_list(const struct option_row *row, const struct option_list *list)
 {
-	EXPECT(list->count >= (row->standard != NULL) && list->count <= OPTIONS_LIST_MAX);
+	CHECK(list->count >= (row->standard != NULL) && list->count <= OPTIONS_LIST_MAX);
 	for (size_t i = 0; i < list->count; i++)
-		EXPECT(row->type == OPTION_ADDRESS
-			       ? address_kind(list->items[i]) != ADDRESS_NONE
-			       : *list->items[i] != '\0' && is_clean(list->items[i]));
+		CHECK(row->type == OPTION_ADDRESS
+			      ? address_kind(list->items[i]) != ADDRESS_NONE
+			      : *list->items[i] != '\0' && is_clean(list->items[i]));
 }
 
 static void check_value(const struct options *options, const struct option_row *row)
@@ -75,11 +68,11 @@ static void check_value(const struct options *options, const struct option_row *
 	if (row->type == OPTION_NUMBER || row->type == OPTION_CHOICE)
 		memcpy(&number, member, sizeof number);
 	if (row->type == OPTION_NUMBER)
-		EXPECT(number >= row->minimum && number <= row->maximum);
+		CHECK(number >= row->minimum && number <= row->maximum);
 	if (row->type == OPTION_CHOICE)
-		EXPECT(number < word_count(row->choices));
+		CHECK(number < word_count(row->choices));
 	if (row->type == OPTION_BOOLEAN)
-		EXPECT(*(const unsigned char *)member <= 1);
+		CHECK(*(const unsigned char *)member <= 1);
 	if (row->type == OPTION_WORD || row->type == OPTION_MARKS || row->type == OPTION_PATH)
 		check_text(row, *(char *const *)(const void *)member);
 	if (row->type == OPTION_ADDRESS || row->type == OPTION_NETWORK || row->type == OPTION_FILES)
@@ -93,9 +86,9 @@ static unsigned read_once(struct options *options, const char *text, size_t size
 
 	for (size_t i = 0; i + 1 < size; i++)
 		heard.lines += text[i] == '\n';
-	EXPECT(options_init(options) == 0);
+	CHECK(options_init(options) == 0);
 	unsigned problems = options_parse(options, "conf", text, size, &report);
-	EXPECT(problems == heard.count);
+	CHECK(problems == heard.count);
 	return problems;
 }
 
@@ -104,11 +97,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct options first, second;
 	unsigned problems = read_once(&first, (const char *)data, size);
 
-	EXPECT(problems == read_once(&second, (const char *)data, size));
+	CHECK(problems == read_once(&second, (const char *)data, size));
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		check_value(&first, &option_rows[i]);
-		EXPECT(options_same(&first, &second, &option_rows[i]));
-		EXPECT(first.source[i] == OPTION_DEFAULT || first.source[i] == OPTION_FILE);
+		CHECK(options_same(&first, &second, &option_rows[i]));
+		CHECK(first.source[i] == OPTION_DEFAULT || first.source[i] == OPTION_FILE);
 	}
 	options_fini(&first);
 	options_fini(&second);

@@ -7,38 +7,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "store/index_private.h"
 #include "store/known.h"
 #include "store/name.h"
-
-#define EXPECT(condition)                                                                          \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			abort();                                                                   \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_entry(const struct maildrop_list *list, size_t index)
 {
 	char name[MAILDROP_NAME_SIZE];
 	const struct maildrop_entry e = maildrop_list_entry(list, index);
-	EXPECT(strlen(e.id) >= 1 && strlen(e.id) <= NAME_ID_MAX);
+	CHECK(strlen(e.id) >= 1 && strlen(e.id) <= NAME_ID_MAX);
 	for (const char *c = e.id; *c != '\0'; c++)
-		EXPECT(*c >= 0x21 && *c <= 0x7e);
-	EXPECT(e.base_length + strlen(e.info) <= NAME_OCTETS_MAX);
+		CHECK(*c >= 0x21 && *c <= 0x7e);
+	CHECK(e.base_length + strlen(e.info) <= NAME_OCTETS_MAX);
 	maildrop_entry_name(&e, name);
-	EXPECT(name[0] != '.' && name[0] != '\0' && strchr(name, '/') == NULL);
-	EXPECT(e.octets >= e.length && e.octets - e.length <= e.length + 2);
-	EXPECT(maildrop_list_sizes(list)[index] == e.octets);
-	EXPECT(maildrop_list_text(list) + maildrop_list_offsets(list)[index] == e.id);
+	CHECK(name[0] != '.' && name[0] != '\0' && strchr(name, '/') == NULL);
+	CHECK(e.octets >= e.length && e.octets - e.length <= e.length + 2);
+	CHECK(maildrop_list_sizes(list)[index] == e.octets);
+	CHECK(maildrop_list_text(list) + maildrop_list_offsets(list)[index] == e.id);
 	(void)maildrop_list_has_twin(list, index);
 }
 
 static void check_known(const struct maildrop_list *list)
 {
 	struct known known;
-	EXPECT(known_init(&known, list) == 0);
+	CHECK(known_init(&known, list) == 0);
 	for (size_t i = 0; i < maildrop_list_count(list); i++) {
 		char name[MAILDROP_NAME_SIZE];
 		struct maildrop_entry e = maildrop_list_entry(list, i);
@@ -49,7 +42,7 @@ static void check_known(const struct maildrop_list *list)
 		if (known_find(&known, &found, e.base_length, &index, &again))
 			known_mark(&known, index);
 	}
-	EXPECT(known.found_count <= maildrop_list_count(list));
+	CHECK(known.found_count <= maildrop_list_count(list));
 	known_fini(&known);
 }
 
@@ -62,17 +55,17 @@ static void check_rebuilt(const struct maildrop_list *list)
 		list_plan_add(&plan, &e);
 	}
 	struct maildrop_list *copy = maildrop_list_new(&plan);
-	EXPECT(copy != NULL);
+	CHECK(copy != NULL);
 	for (size_t i = 0; i < count; i++) {
 		struct maildrop_entry e = maildrop_list_entry(list, i);
 		maildrop_list_append(copy, &plan, &e);
 	}
-	EXPECT(maildrop_list_octets(copy) == maildrop_list_octets(list));
+	CHECK(maildrop_list_octets(copy) == maildrop_list_octets(list));
 	for (size_t i = 0; i < count; i++) {
 		struct maildrop_entry a = maildrop_list_entry(list, i);
 		struct maildrop_entry b = maildrop_list_entry(copy, i);
-		EXPECT(strcmp(a.id, b.id) == 0 && strcmp(a.info, b.info) == 0 && a.seen == b.seen);
-		EXPECT(a.identity == b.identity && a.length == b.length && a.octets == b.octets);
+		CHECK(strcmp(a.id, b.id) == 0 && strcmp(a.info, b.info) == 0 && a.seen == b.seen);
+		CHECK(a.identity == b.identity && a.length == b.length && a.octets == b.octets);
 	}
 	maildrop_list_unref(copy);
 }
@@ -82,7 +75,7 @@ static void parse(const uint8_t *octets, size_t length)
 	struct index index;
 	const char *why = NULL;
 	int error = index_parse(octets, length, &index, &why);
-	EXPECT(error == 0 || why != NULL);
+	CHECK(error == 0 || why != NULL);
 	if (error < 0)
 		return;
 	for (size_t i = 0; i < maildrop_list_count(index.list); i++)
@@ -115,7 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < sizeof(struct index_head))
 		return 0;
 	uint8_t *forged = malloc(size);
-	EXPECT(forged != NULL);
+	CHECK(forged != NULL);
 	memcpy(forged, data, size);
 	put_right(forged, size);
 	parse(forged, size);

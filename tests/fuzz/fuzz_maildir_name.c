@@ -6,31 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "store/name.h"
-
-#define EXPECT(condition)                                                                          \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			abort();                                                                   \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_base(const char *name, size_t length, size_t base)
 {
 	static const char *const infos[] = {":2,", ":2,S", ";1,x", "!2,FRS:2,T"};
-	EXPECT(base <= length);
+	CHECK(base <= length);
 	if (base < length)
-		EXPECT(base + 3 <= length && strchr(":;!", name[base]) != NULL &&
-		       (name[base + 1] == '1' || name[base + 1] == '2') && name[base + 2] == ',');
-	EXPECT(name_base_length(name, base) == base);
+		CHECK(base + 3 <= length && strchr(":;!", name[base]) != NULL &&
+		      (name[base + 1] == '1' || name[base + 1] == '2') && name[base + 2] == ',');
+	CHECK(name_base_length(name, base) == base);
 
 	/* The same message under other flags. */
 	char other[NAME_OCTETS_MAX + 16];
 	for (size_t i = 0; i < sizeof infos / sizeof *infos; i++) {
 		memcpy(other, name, base);
 		memcpy(other + base, infos[i], strlen(infos[i]));
-		EXPECT(name_base_length(other, base + strlen(infos[i])) == base);
+		CHECK(name_base_length(other, base + strlen(infos[i])) == base);
 	}
 }
 
@@ -40,19 +33,19 @@ static void check_id(const char *base, size_t length)
 	char again[NAME_ID_SIZE];
 	char copy[NAME_OCTETS_MAX];
 	memcpy(copy, base, length);
-	EXPECT(name_unique_id(base, length, id) == 0);
-	EXPECT(name_unique_id(copy, length, again) == 0);
-	EXPECT(strcmp(id, again) == 0);
+	CHECK(name_unique_id(base, length, id) == 0);
+	CHECK(name_unique_id(copy, length, again) == 0);
+	CHECK(strcmp(id, again) == 0);
 
 	size_t octets = strlen(id);
-	EXPECT(octets >= 1 && octets <= NAME_ID_MAX);
+	CHECK(octets >= 1 && octets <= NAME_ID_MAX);
 	for (size_t i = 0; i < octets; i++)
-		EXPECT(id[i] >= 0x21 && id[i] <= 0x7e);
+		CHECK(id[i] >= 0x21 && id[i] <= 0x7e);
 	if (octets != length || memcmp(id, base, length) != 0)
-		EXPECT(octets == 66 && id[0] == 'x' && id[1] == '-');
+		CHECK(octets == 66 && id[0] == 'x' && id[1] == '-');
 
-	EXPECT(name_unique_id_of_twin(base, length, 42, again) == 0);
-	EXPECT(strlen(again) == 66 && strcmp(id, again) != 0);
+	CHECK(name_unique_id_of_twin(base, length, 42, again) == 0);
+	CHECK(strlen(again) == 66 && strcmp(id, again) != 0);
 }
 
 /* A field by hand: its digits, or false. */
@@ -86,8 +79,8 @@ static void check_hint(const char *base, size_t length, char letter, bool has, u
 		fields++;
 		good = good && read_field(field, end - i - 1, &expected);
 	}
-	EXPECT(has == (fields == 1 && good));
-	EXPECT(!has || value == expected);
+	CHECK(has == (fields == 1 && good));
+	CHECK(!has || value == expected);
 }
 
 static void check_hints(const char *base, size_t length)
@@ -95,24 +88,24 @@ static void check_hints(const char *base, size_t length)
 	struct name_hints h = name_hints(base, length);
 	check_hint(base, length, 'S', h.has_size, h.size);
 	check_hint(base, length, 'W', h.has_octets, h.octets);
-	EXPECT(!name_hints_agree(&h, h.octets) || h.has_octets);
+	CHECK(!name_hints_agree(&h, h.octets) || h.has_octets);
 	if (h.has_octets && h.octets < UINT64_MAX)
-		EXPECT(!name_hints_agree(&h, h.octets + 1));
+		CHECK(!name_hints_agree(&h, h.octets + 1));
 	if (h.has_size && h.size < UINT64_MAX)
-		EXPECT(!name_hints_agree(&h, h.size + 1));
+		CHECK(!name_hints_agree(&h, h.size + 1));
 }
 
 static void check_order(const char *base, size_t length)
 {
 	struct name_time time = name_time(base, length);
-	EXPECT(name_time_compare(&time, &time) == 0);
-	EXPECT(name_compare(base, length, base, length) == 0);
+	CHECK(name_time_compare(&time, &time) == 0);
+	CHECK(name_compare(base, length, base, length) == 0);
 	if (length > 0) {
-		EXPECT(name_compare(base, length - 1, base, length) < 0);
-		EXPECT(name_compare(base, length, base, length - 1) > 0);
+		CHECK(name_compare(base, length - 1, base, length) < 0);
+		CHECK(name_compare(base, length, base, length - 1) > 0);
 	}
 	if (length == 0 || base[0] < '0' || base[0] > '9')
-		EXPECT(time.seconds == 0 && time.microseconds == 0);
+		CHECK(time.seconds == 0 && time.microseconds == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

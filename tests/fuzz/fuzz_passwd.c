@@ -11,16 +11,7 @@
 #include "auth/passwd.h"
 #include "auth/user.h"
 #include "auth/verify.h"
-
-#define REQUIRE(condition)                                                                         \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "fuzz_passwd: not so: %s\n", #condition);                  \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 struct lines {
 	size_t all;     /* a piece after the last line end counts */
@@ -47,19 +38,19 @@ static void entry_check(const struct passwd *p, const struct passwd_entry *entry
 {
 	char name[AUTH_USER_MAX + 16];
 	size_t length = strlen(entry->user);
-	REQUIRE(auth_user_is_valid(entry->user, length));
-	REQUIRE(passwd_lookup(p, entry->user, false) == entry);
-	REQUIRE(entry->line >= 1 && entry->line <= line_count);
-	REQUIRE(entry->state != PASSWD_USABLE || *entry->secret != '\0');
-	REQUIRE(entry->state != PASSWD_USABLE || !entry->has_uid || entry->uid != 0);
-	REQUIRE(entry->home == NULL || entry->home[0] == '/');
-	REQUIRE(scheme_cost_prefix(entry->scheme, entry->secret) <= strlen(entry->secret));
-	REQUIRE((auth_plaintext(entry) != NULL) ==
-		(entry->state == PASSWD_USABLE && entry->scheme == AUTH_SCHEME_PLAIN));
+	CHECK(auth_user_is_valid(entry->user, length));
+	CHECK(passwd_lookup(p, entry->user, false) == entry);
+	CHECK(entry->line >= 1 && entry->line <= line_count);
+	CHECK(entry->state != PASSWD_USABLE || *entry->secret != '\0');
+	CHECK(entry->state != PASSWD_USABLE || !entry->has_uid || entry->uid != 0);
+	CHECK(entry->home == NULL || entry->home[0] == '/');
+	CHECK(scheme_cost_prefix(entry->scheme, entry->secret) <= strlen(entry->secret));
+	CHECK((auth_plaintext(entry) != NULL) ==
+	      (entry->state == PASSWD_USABLE && entry->scheme == AUTH_SCHEME_PLAIN));
 	if (strchr(entry->user, '@') == NULL) {
 		snprintf(name, sizeof name, "%s@\x01.example", entry->user);
-		REQUIRE(passwd_lookup(p, name, true) == entry);
-		REQUIRE(passwd_lookup(p, name, false) == NULL);
+		CHECK(passwd_lookup(p, name, true) == entry);
+		CHECK(passwd_lookup(p, name, false) == NULL);
 	}
 }
 
@@ -69,12 +60,12 @@ static void login_check(const struct passwd *p, const struct passwd_entry *entry
 {
 	const char *plaintext = auth_plaintext(entry);
 	if (plaintext != NULL) {
-		REQUIRE(auth_is_cheap(p, entry));
-		REQUIRE(auth_verify(p, entry, plaintext, strlen(plaintext)) == AUTH_OK);
-		REQUIRE(auth_verify(p, entry, plaintext, strlen(plaintext) + 1) == AUTH_DENIED);
-		REQUIRE(auth_verify(p, entry, plaintext, strlen(plaintext) - 1) == AUTH_DENIED);
+		CHECK(auth_is_cheap(p, entry));
+		CHECK(auth_verify(p, entry, plaintext, strlen(plaintext)) == AUTH_OK);
+		CHECK(auth_verify(p, entry, plaintext, strlen(plaintext) + 1) == AUTH_DENIED);
+		CHECK(auth_verify(p, entry, plaintext, strlen(plaintext) - 1) == AUTH_DENIED);
 	} else if (auth_is_cheap(p, entry)) {
-		REQUIRE(auth_verify(p, entry, entry->secret, strlen(entry->secret)) == AUTH_DENIED);
+		CHECK(auth_verify(p, entry, entry->secret, strlen(entry->secret)) == AUTH_DENIED);
 	}
 }
 
@@ -85,21 +76,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct lines lines = lines_count(data, size);
 	/* Of exactly this size, so that the sanitizer sees an octet read too many. */
 	char *text = malloc(size == 0 ? 1 : size);
-	REQUIRE(text != NULL);
+	CHECK(text != NULL);
 	if (size > 0)
 		memcpy(text, data, size);
 
 	int result = passwd_parse(text, size, &error, &p);
 	free(text);
 	if (result < 0) {
-		REQUIRE(result == -EINVAL);
-		REQUIRE(p == NULL);
-		REQUIRE(error.line >= 1 && error.line <= lines.all);
-		REQUIRE(error.text[0] != '\0');
+		CHECK(result == -EINVAL);
+		CHECK(p == NULL);
+		CHECK(error.line >= 1 && error.line <= lines.all);
+		CHECK(error.text[0] != '\0');
 		return 0;
 	}
-	REQUIRE(passwd_count(p) == lines.entries);
-	REQUIRE(passwd_decoy(p) != NULL);
+	CHECK(passwd_count(p) == lines.entries);
+	CHECK(passwd_decoy(p) != NULL);
 	for (size_t i = 0; i < passwd_count(p); i++) {
 		entry_check(p, passwd_at(p, i), lines.all);
 		login_check(p, passwd_at(p, i));

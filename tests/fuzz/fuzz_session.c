@@ -12,16 +12,10 @@
 
 #include "base/base64.h"
 #include "base/utf8.h"
+#include "fuzz.h"
+#include "host.h"
 #include "proto/limits.h"
 #include "proto/session.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			abort();                                                                   \
-	} while (0)
 
 #define MESSAGES 3
 static const char *const texts[MESSAGES] = {"a: b\r\n\r\nc\r\n", ".\n..\n\n.x", ""};
@@ -99,22 +93,6 @@ static const struct pop3_handlers handlers = {.size = sizeof handlers,
 					      .uidl = uidl,
 					      .retrieve = retrieve,
 					      .quit = quit};
-
-static void fill(void *octets, size_t length)
-{
-	memset(octets, 7, length);
-}
-
-static void wake(void *data)
-{
-	(void)data;
-}
-
-static void no_log(const struct pop3_record *record, void *data)
-{
-	(void)record;
-	(void)data;
-}
 
 /* All there is to send now. */
 static size_t drain(struct pop3_session *s, char *out, size_t size)
@@ -261,13 +239,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 2)
 		return 0;
 	const struct pop3_options options = {.size = sizeof options,
-					     .log = no_log,
+					     .log = host_log,
 					     .debug = true,
 					     .utf8 = (enum pop3_utf8)(data[0] % 3)};
 	struct model model = {.names = options.utf8 == POP3_UTF8_USER};
 	struct pop3_listener listener = {.handlers = &handlers, .data = &model};
 	struct context context;
-	CHECK(context_init(&context, "fuzz", &options, fill, wake, NULL) == 0);
+	CHECK(context_init(&context, "fuzz", &options, host_random, host_wake, NULL) == 0);
 	CHECK(emitter_attach(&context.emitter, &listener) == 0);
 	run(&context, &model, data, size);
 	context_fini(&context);

@@ -15,18 +15,13 @@
 #include <strings.h>
 #include <time.h>
 
+#include "fuzz.h"
+#include "host.h"
 #include "net/tls.h"
 #include "proto/limits.h"
 #include "proto/session.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *count, char ***arguments);
-
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			abort();                                                                   \
-	} while (0)
 
 /* A handshake costs as much as a hundred other inputs: only some of those are run. */
 #define HANDSHAKE_EVERY 32
@@ -126,22 +121,6 @@ static const struct pop3_handlers handlers = {.size = sizeof handlers,
 					      .list = list,
 					      .retrieve = retrieve,
 					      .quit = quit};
-
-static void fill(void *octets, size_t length)
-{
-	memset(octets, 7, length);
-}
-
-static void wake(void *data)
-{
-	(void)data;
-}
-
-static void no_log(const struct pop3_record *record, void *data)
-{
-	(void)record;
-	(void)data;
-}
 
 /* ---- The pump: what net/pump_tls.c does with a socket ---- */
 
@@ -328,12 +307,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static unsigned turn;
 	if (size < 2 || (data[0] == 'H' && turn++ % HANDSHAKE_EVERY != 0))
 		return 0;
-	const struct pop3_options options = {.size = sizeof options, .log = no_log};
+	const struct pop3_options options = {.size = sizeof options, .log = host_log};
 	const struct pop3_info info = {.peer = "fuzz", .local = "fuzz"};
 	struct pop3_listener listener = {.handlers = &handlers};
 	size_t piece = data[1] == 0 ? ROOM : data[1];
 	w.said_length = w.heard = w.to_client_length = w.to_server_length = 0;
-	CHECK(context_init(&w.context, "fuzz", &options, fill, wake, NULL) == 0);
+	CHECK(context_init(&w.context, "fuzz", &options, host_random, host_wake, NULL) == 0);
 	CHECK(emitter_attach(&w.context.emitter, &listener) == 0);
 	w.session = session_new(&w.context, &info, -1, NULL, 0);
 	w.tls = tls_new(config, &w.context.blocks);

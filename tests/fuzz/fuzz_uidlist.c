@@ -10,21 +10,12 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "fuzz.h"
 #include "store/foreign_ids.h"
 #include "store/uidlist.h"
 
-#define REQUIRE(condition)                                                                         \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "fuzz_uidlist: not so: %s\n", #condition);                 \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
-
 /* Entries that are searched; the work grows with the square. */
 #define ENTRIES_MAX 64
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct message {
 	char base[NAME_OCTETS_MAX + 1];
@@ -42,8 +33,8 @@ static int note(void *state, const struct uidlist_entry *entry)
 {
 	struct model *model = state;
 	model->entries++;
-	REQUIRE(entry->name_length > 0 && memchr(entry->name, '/', entry->name_length) == NULL);
-	REQUIRE(entry->id_length == 0 || name_is_unique_id(entry->id, entry->id_length));
+	CHECK(entry->name_length > 0 && memchr(entry->name, '/', entry->name_length) == NULL);
+	CHECK(entry->id_length == 0 || name_is_unique_id(entry->id, entry->id_length));
 	size_t length = name_base_length(entry->name, entry->name_length);
 	if (model->count == ENTRIES_MAX || length > NAME_OCTETS_MAX)
 		return 0;
@@ -88,16 +79,15 @@ static void check_messages(const struct model *model, struct foreign_ids *ids)
 	for (size_t i = 0; i < model->count; i++) {
 		const struct message *message = &model->messages[i];
 		const char *listed = expected(model, i);
-		REQUIRE(foreign_ids_choose(ids, message->base, message->length, id[i]) == 0);
-		REQUIRE(name_is_unique_id(id[i], strlen(id[i])));
-		REQUIRE(foreign_ids_knows(ids, message->base, message->length) ==
-			(*listed != '\0'));
-		REQUIRE(*listed == '\0' ? !is_listed(model, id[i]) : strcmp(id[i], listed) == 0);
+		CHECK(foreign_ids_choose(ids, message->base, message->length, id[i]) == 0);
+		CHECK(name_is_unique_id(id[i], strlen(id[i])));
+		CHECK(foreign_ids_knows(ids, message->base, message->length) == (*listed != '\0'));
+		CHECK(*listed == '\0' ? !is_listed(model, id[i]) : strcmp(id[i], listed) == 0);
 		for (size_t j = 0; j < i; j++)
-			REQUIRE((strcmp(id[i], id[j]) == 0) ==
-				same_base(message, &model->messages[j]));
-		REQUIRE(foreign_ids_choose_twin(ids, message->base, message->length, i, twin) == 0);
-		REQUIRE(!is_listed(model, twin) && strcmp(twin, id[i]) != 0);
+			CHECK((strcmp(id[i], id[j]) == 0) ==
+			      same_base(message, &model->messages[j]));
+		CHECK(foreign_ids_choose_twin(ids, message->base, message->length, i, twin) == 0);
+		CHECK(!is_listed(model, twin) && strcmp(twin, id[i]) != 0);
 	}
 }
 
@@ -111,8 +101,8 @@ static void check_strangers(const struct model *model, struct foreign_ids *ids)
 		if (length == 0 || name_base_length(name, length) != length ||
 		    foreign_ids_knows(ids, name, length))
 			continue;
-		REQUIRE(foreign_ids_choose(ids, name, length, id) == 0);
-		REQUIRE(name_is_unique_id(id, strlen(id)) && !is_listed(model, id));
+		CHECK(foreign_ids_choose(ids, name, length, id) == 0);
+		CHECK(name_is_unique_id(id, strlen(id)) && !is_listed(model, id));
 	}
 }
 
@@ -127,11 +117,11 @@ static size_t count_lines(const char *text, size_t length)
 static void check_refusal(const struct uidlist_report *report, int result, const char *text,
 			  size_t length)
 {
-	REQUIRE(result == -EBADMSG || result == -EAGAIN);
-	REQUIRE(report->problem != NULL && *report->problem != '\0');
-	REQUIRE(report->line <= count_lines(text, length));
-	REQUIRE(report->line > 0 || length == 0);
-	REQUIRE(result != -EAGAIN || text[length - 1] != '\n');
+	CHECK(result == -EBADMSG || result == -EAGAIN);
+	CHECK(report->problem != NULL && *report->problem != '\0');
+	CHECK(report->line <= count_lines(text, length));
+	CHECK(report->line > 0 || length == 0);
+	CHECK(result != -EAGAIN || text[length - 1] != '\n');
 }
 
 static void check_list(const struct uidl_rule *rule, const char *text, size_t length)
@@ -141,7 +131,7 @@ static void check_list(const struct uidl_rule *rule, const char *text, size_t le
 	struct uidlist_report first, second;
 	struct foreign_ids *ids = NULL;
 	char *copy = malloc(length + (length == 0));
-	REQUIRE(copy != NULL);
+	CHECK(copy != NULL);
 	memcpy(copy, text, length);
 	model.count = 0;
 	model.entries = 0;
@@ -150,16 +140,16 @@ static void check_list(const struct uidl_rule *rule, const char *text, size_t le
 	int result = rule->format == UIDL_DOVECOT
 			     ? uidlist_dovecot_parse(text, length, pattern, note, &model, &first)
 			     : uidlist_courier_parse(text, length, note, &model, &first);
-	REQUIRE(foreign_ids_parse(copy, length, rule, &key, &second, &ids) == result);
-	REQUIRE(first.line == second.line && first.problem == second.problem);
+	CHECK(foreign_ids_parse(copy, length, rule, &key, &second, &ids) == result);
+	CHECK(first.line == second.line && first.problem == second.problem);
 	if (result < 0) {
 		free(copy);
 		check_refusal(&first, result, text, length);
 		return;
 	}
-	REQUIRE(first.problem == NULL && first.version >= 1 && first.version <= 3);
-	REQUIRE(foreign_ids_summary(ids).messages == model.entries);
-	REQUIRE(model.entries + 1 == count_lines(text, length));
+	CHECK(first.problem == NULL && first.version >= 1 && first.version <= 3);
+	CHECK(foreign_ids_summary(ids).messages == model.entries);
+	CHECK(model.entries + 1 == count_lines(text, length));
 	if (model.entries == model.count) {
 		check_messages(&model, ids);
 		check_strangers(&model, ids);
@@ -180,7 +170,7 @@ static void take_pattern(struct uidl_rule *rule, const char *line, size_t length
 	if (problem == NULL)
 		memcpy(rule->pattern, text, strlen(text) + 1);
 	else
-		REQUIRE(*problem != '\0' && strlen(problem) < UIDL_PATTERN_WRONG_SIZE);
+		CHECK(*problem != '\0' && strlen(problem) < UIDL_PATTERN_WRONG_SIZE);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -193,7 +183,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t length = size - skipped;
 	/* At its exact size, so that a sanitizer sees each octet read too far. */
 	char *list = malloc(length + (length == 0));
-	REQUIRE(list != NULL);
+	CHECK(list != NULL);
 	memcpy(list, data + skipped, length);
 	if (length > 0 && list[0] == '/')
 		rule.format = UIDL_COURIER;
