@@ -602,7 +602,7 @@ int pop3_server_listen(struct pop3_server *, const char *address);
 /* How to listen; zeroed but for `size`, as pop3_server_listen() does. */
 struct pop3_listen {
 	size_t size; /* sizeof(struct pop3_listen) */
-	bool tls; /* implicit TLS (RFC 8314 section 3.2): the handshake comes before the greeting */
+	bool tls; /* implicit TLS (RFC 8314 section 3.1): the handshake comes before the greeting */
 };
 /* The same; also -EINVAL for implicit TLS without a certificate. */
 int pop3_server_listen_with(struct pop3_server *, const char *address, const struct pop3_listen *);
