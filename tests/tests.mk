@@ -16,46 +16,37 @@ SUBMAKE = $(MAKE) --no-print-directory HARDEN= WERROR=
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 TSAN := -fsanitize=thread
 
-# The short form (POP3_FULL=no) leaves out what the plain build shows as well: the suite that tries
-# all strings, and what waits for timers or for other programs; under the thread sanitizer what has
-# no threads, under valgrind what the address sanitizer has seen.
+# The short form (POP3_FULL=no) leaves out what can find nothing or finds it twice: under the thread
+# sanitizer the unit tests without threads, under valgrind most of what the address sanitizer has
+# seen.
 POP3_FULL ?= yes
 ALL_SUITES := $(filter-out %.c %/%,$(UNIT_SOURCES:tests/unit/test_%.c=%))
-THREADED_SUITES := $(filter backend_% deferral delivery_crowd grants loop passwd_edit server% \
-	session_defer store_busy throttle workers,$(ALL_SUITES))
+TSAN_SUITES := $(ALL_SUITES)
 # Without the exhaustive suite, which takes hours there, and the one that runs out of descriptors,
 # of which valgrind needs some itself.
 VALGRIND_SUITES := $(filter-out wire server_limits,$(ALL_SUITES))
-
-ifeq ($(POP3_FULL),yes)
-ASAN_SUITES :=
-ASAN_TESTS  := tests/protocol tests/cli tests/store/test_odd_maildrops.py tests/store/test_odd_disks.py \
-	tests/proxy tests/tls/test_stls.py tests/tls/test_cut.py tests/tls/test_reload.py
-TSAN_SUITES :=
-TSAN_TESTS  := tests/protocol
-else
-ASAN_SUITES := $(filter-out wire,$(ALL_SUITES))
-ASAN_TESTS  := tests/protocol/test_scripts.py tests/protocol/test_sessions.py tests/proxy \
-	tests/tls/test_stls.py
-TSAN_SUITES := $(THREADED_SUITES)
-TSAN_TESTS  := tests/protocol/test_sessions.py tests/protocol/test_vanish.py
-VALGRIND_SUITES := backend_auth deferral emitter events sasl session session_end session_flow \
-	store_commit store_maildrop store_remove tls_stream
+ifeq ($(POP3_FULL),no)
+TSAN_SUITES := $(filter backend_% deferral delivery_crowd events grants loop passwd_edit server% \
+	session_defer store_busy throttle workers,$(ALL_SUITES))
+VALGRIND_SUITES := backend_auth backend_sasl deferral emitter events sasl session session_end \
+	session_flow store_commit store_maildrop store_remove tls_stream
 endif
 
 # The unit tests, and the program under other tests.
 check-asan:
 	+@$(SUBMAKE) BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g' SANITIZE='$(ASAN)' all $(BUILD)/asan/unit-tests
-	@POP3_STAGE=asan $(BUILD)/asan/unit-tests $(ASAN_SUITES)
+	@POP3_STAGE=asan $(BUILD)/asan/unit-tests
 	@POP3_EMITTER=$(abspath $(BUILD))/asan/pop3-emitter POP3_RANDOM_OPS=2000 \
 		POP3_PROXY_CUT_EVERY=9 POP3_STLS_RUNS=50 POP3_CUT_EVERY=97 POP3_TLS_RELOADS=10 \
-		$(PYTHON) tests/run.py --stage asan $(ASAN_TESTS)
+		$(PYTHON) tests/run.py --stage asan tests/protocol tests/cli \
+		tests/store/test_odd_maildrops.py tests/store/test_odd_disks.py tests/proxy \
+		tests/tls/test_stls.py tests/tls/test_cut.py tests/tls/test_reload.py
 
 check-tsan:
 	+@$(SUBMAKE) BUILD=$(BUILD)/tsan OPTIMIZE='-O1 -g' SANITIZE='$(TSAN)' all $(BUILD)/tsan/unit-tests
 	@POP3_STAGE=tsan $(BUILD)/tsan/unit-tests $(TSAN_SUITES)
 	@POP3_EMITTER=$(abspath $(BUILD))/tsan/pop3-emitter POP3_RANDOM_OPS=2000 \
-		$(PYTHON) tests/run.py --stage tsan $(TSAN_TESTS)
+		$(PYTHON) tests/run.py --stage tsan tests/protocol
 
 # With few of the races, flipped octets and deliveries.
 check-valgrind: $(UNIT)
