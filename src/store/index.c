@@ -16,6 +16,7 @@
 #include <xxhash.h>
 
 #include "base/io.h"
+#include "base/region.h"
 #include "store/name.h"
 
 /* ---- Where it is ---- */
@@ -114,7 +115,7 @@ static const char *find_fault(const struct index_head *head, uint64_t size)
 	return NULL;
 }
 
-/* The list of a block from malloc(3), which becomes the index's, or is freed. */
+/* The list of a block from region_new(), which becomes the index's, or is freed. */
 static const char *take_block(const struct index_head *head, void *block, size_t size,
 			      struct index *index)
 {
@@ -125,7 +126,7 @@ static const char *take_block(const struct index_head *head, void *block, size_t
 		why = index->list == NULL ? "its entries are not sound" : NULL;
 	}
 	if (why != NULL)
-		free(block);
+		region_free(block, size);
 	return why;
 }
 
@@ -142,7 +143,7 @@ int index_parse(const void *octets, size_t length, struct index *index, const ch
 	if (*why != NULL)
 		return -EINVAL;
 	size_t size = length - sizeof head;
-	void *block = malloc(size + 1);
+	void *block = region_new(size);
 	if (block == NULL)
 		return -ENOMEM;
 	memcpy(block, (const char *)octets + sizeof head, size);
@@ -170,15 +171,16 @@ static int read_file(int file, struct index *index, const char **why)
 		return -EINVAL;
 
 	size_t size = (size_t)length - sizeof head;
-	void *block = malloc(size + 1);
+	void *block = region_new(size);
 	if (block == NULL)
 		return -ENOMEM;
 	got = io_read_at(file, block, size, sizeof head);
-	if (got < 0) {
-		free(block);
-		return (int)got;
+	if (got < 0 || (size_t)got < size) {
+		region_free(block, size);
+		*why = "it has been cut while it was read";
+		return got < 0 ? (int)got : -EINVAL;
 	}
-	*why = take_block(&head, block, (size_t)got, index);
+	*why = take_block(&head, block, size, index);
 	return *why == NULL ? 0 : -EINVAL;
 }
 

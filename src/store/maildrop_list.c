@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/region.h"
 #include "store/maildrop_list_private.h"
 
 struct maildrop_list *maildrop_list_ref(struct maildrop_list *list)
@@ -16,7 +17,7 @@ void maildrop_list_unref(struct maildrop_list *list)
 		return;
 	if (atomic_fetch_sub_explicit(&list->references, 1, memory_order_acq_rel) > 1)
 		return;
-	free(list->block);
+	region_free(list->block, list->block->size);
 	free(list);
 }
 

@@ -79,9 +79,9 @@ void maildrop_list_append(struct maildrop_list *, const struct list_plan *,
 /* The whole of it as octets, to be written somewhere. */
 const void *maildrop_list_block(const struct maildrop_list *, size_t *size);
 /*
- * The opposite: a list around a block from malloc(3), which becomes the list's. The block may hold
- * anything: all that reading it relies on is checked, and that names are names, unique-ids legal
- * and sizes possible. NULL: it is no list, or no memory; then the block stays the caller's.
+ * The opposite: a list around a block from region_new(), which becomes the list's. The block may
+ * hold anything: all that reading it relies on is checked, and that names are names, unique-ids
+ * legal and sizes possible. NULL: it is no list, or no memory; then the block stays the caller's.
  */
 struct maildrop_list *maildrop_list_adopt(void *block, size_t size);
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/region.h"
 #include "store/maildrop_list_private.h"
 
 static uint32_t find_place(const struct list_plan *plan, const struct maildrop_entry *entry)
@@ -76,10 +77,10 @@ struct maildrop_list *maildrop_list_new(const struct list_plan *plan)
 		return NULL;
 	uint64_t size = list_size(plan->count, plan->place_text, plan->text);
 	struct maildrop_list *list = malloc(sizeof *list);
-	struct frozen_block *block = malloc(size);
+	struct frozen_block *block = region_new(size);
 	if (list == NULL || block == NULL) {
 		free(list);
-		free(block);
+		region_free(block, size);
 		return NULL;
 	}
 	/* The count is the final one, since it says where the arrays are. */

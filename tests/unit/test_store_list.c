@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/region.h"
 #include "store/index_private.h"
 #include "store/maildrop_list_private.h"
 #include "store/name.h"
@@ -51,11 +52,11 @@ static void expect_messages(const struct maildrop_list *list)
 	}
 }
 
-/* A copy from malloc(3) of exactly this size, for maildrop_list_adopt(). */
+/* A copy from region_new() of exactly this size, for maildrop_list_adopt(). */
 static void *copy_block(const struct maildrop_list *list, size_t *size)
 {
 	const void *block = maildrop_list_block(list, size);
-	void *copy = malloc(*size);
+	void *copy = region_new(*size);
 	return memcpy(copy, block, *size);
 }
 
@@ -144,7 +145,7 @@ static void expect_refused(void (*change)(struct frozen_block *, struct list_arr
 	struct maildrop_list *adopted = maildrop_list_adopt(block, size);
 	CU_ASSERT_PTR_NULL(adopted);
 	if (adopted == NULL)
-		free(block);
+		region_free(block, size);
 	maildrop_list_unref(adopted);
 	maildrop_list_unref(list);
 	test_count(1);
@@ -295,7 +296,7 @@ static void forged_index_is_refused_or_sound(void)
 		for (unsigned value = 0; value < 256; value++, cases++) {
 			octets[at] = (unsigned char)value;
 			size_t size = length - sizeof(struct index_head);
-			void *block = malloc(size);
+			void *block = region_new(size);
 			memcpy(block, octets + sizeof(struct index_head), size);
 			struct maildrop_list *list = maildrop_list_adopt(block, size);
 			for (size_t i = 0; list != NULL && i < maildrop_list_count(list); i++) {
@@ -308,7 +309,7 @@ static void forged_index_is_refused_or_sound(void)
 			}
 			sound += list != NULL;
 			if (list == NULL)
-				free(block);
+				region_free(block, size);
 			maildrop_list_unref(list);
 		}
 		octets[at] = was;
