@@ -86,6 +86,22 @@ static bool is_spared(const struct throttle_rules *rules, const struct pop3_info
 
 /* ---- Failures ---- */
 
+/*
+ * The name of a user's bucket. Where domains are stripped, one user has as many names as there are
+ * domains, and a bucket for each would be none. Whether the user exists must not matter here, so a
+ * name that has its domain in the file shares the bucket, too.
+ */
+static void bucket_of(const struct throttle_rules *rules, const char *user,
+		      char bucket[AUTH_USER_MAX + 1])
+{
+	const char *at = rules->strip_domain ? strrchr(user, '@') : NULL;
+	size_t length = at == NULL ? strlen(user) : (size_t)(at - user);
+	if (length > AUTH_USER_MAX)
+		length = AUTH_USER_MAX;
+	memcpy(bucket, user, length);
+	bucket[length] = '\0';
+}
+
 const struct throttle_refusal *throttle_enter(struct throttle *t,
 					      const struct throttle_rules *rules,
 					      const struct pop3_info *info, const char *user,
@@ -100,13 +116,14 @@ const struct throttle_refusal *throttle_enter(struct throttle *t,
 		[PENALTY_CROWD] = {"too many logins at once, try again later",
 				   "too many logins at once from this address"},
 	};
-	char network[POP3_ADDRESS_SIZE];
+	char network[POP3_ADDRESS_SIZE], bucket[AUTH_USER_MAX + 1];
 	*counted = false;
 	if (is_spared(rules, info))
 		return NULL;
 	network_of(info, network);
+	bucket_of(rules, user, bucket);
 	pthread_mutex_lock(&t->mutex);
-	enum penalty penalty = penalties_begin(t->penalties, &rules->penalty, network, user, now);
+	enum penalty penalty = penalties_begin(t->penalties, &rules->penalty, network, bucket, now);
 	pthread_mutex_unlock(&t->mutex);
 	*counted = penalty == PENALTY_NONE;
 	return penalty == PENALTY_NONE ? NULL : &refusals[penalty];
@@ -115,10 +132,11 @@ const struct throttle_refusal *throttle_enter(struct throttle *t,
 void throttle_leave(struct throttle *t, const struct throttle_rules *rules,
 		    const struct pop3_info *info, const char *user, bool failed, uint64_t now)
 {
-	char network[POP3_ADDRESS_SIZE];
+	char network[POP3_ADDRESS_SIZE], bucket[AUTH_USER_MAX + 1];
 	network_of(info, network);
+	bucket_of(rules, user, bucket);
 	pthread_mutex_lock(&t->mutex);
-	penalties_end(t->penalties, &rules->penalty, network, user, failed, now);
+	penalties_end(t->penalties, &rules->penalty, network, bucket, failed, now);
 	pthread_mutex_unlock(&t->mutex);
 }
 

@@ -60,6 +60,7 @@ static struct users *users_new(const struct auth_settings *settings, struct pass
 	users->suits_scram_sha256 = suits_all(passwd, "SCRAM-SHA-256");
 	users->suits_scram_sha1 = suits_all(passwd, "SCRAM-SHA-1");
 	users->settings = *settings;
+	users->settings.rules.strip_domain = settings->strip_domain;
 	users->settings.passwd = memcpy(texts, settings->passwd, path_size);
 	if (root != NULL)
 		users->settings.maildir_root = memcpy(texts + path_size, root, root_size);

@@ -428,6 +428,36 @@ static void address_with_too_many_failures_is_not_looked_at(void)
 	stage_fini(&stage);
 }
 
+/* The names that one user has where domains are stripped are no buckets of their own. */
+static void guesses_at_a_user_by_names_with_domains_are_counted_together(void)
+{
+	static const char *const names[] = {"bob@a.example", "bob@b.example", "nobody@a.example",
+					    "nobody@b.example"};
+	struct stage stage;
+	struct client guesser;
+	stage_init(&stage, passwd());
+	stage.settings.strip_domain = true;
+	stage.settings.rules.penalty =
+		(struct penalty_rules){.user_failures = 2, .recovery = 3600000};
+	stage_open(&stage);
+	client_init(&guesser, &stage, false);
+	for (size_t i = 0; i < 4; i++) {
+		struct client c;
+		client_init(&c, &stage, false);
+		login(&c, names[i], "wrong", DENIED);
+		stage_expect_log(&stage, "event=login_refused", "reason=");
+		client_fini(&c);
+	}
+	/* Of those that exist and of those that do not alike. */
+	login(&guesser, "bob@c.example", "builder", THROTTLED);
+	stage_expect_log(&stage, "user=\"bob@c.example\"", "too many failed logins of this user");
+	login(&guesser, "nobody@c.example", "wrong", THROTTLED);
+	stage_expect_log(&stage, "user=\"nobody@c.example\"", "too many failed logins of this user");
+	client_logs_in(&guesser, "alice@a.example", "wonderland");
+	client_fini(&guesser);
+	stage_fini(&stage);
+}
+
 static void right_logins_at_the_same_time_all_get_in(void)
 {
 	/* "wonderland"; cheap, so that fifty of them are checked in time under valgrind, too. */
@@ -620,6 +650,7 @@ static const struct test tests[] = {
 	TEST(server_may_go_while_a_password_is_checked_or_denied),
 	TEST(client_that_leaves_during_the_check_leaves_no_grant),
 	TEST(address_with_too_many_failures_is_not_looked_at),
+	TEST(guesses_at_a_user_by_names_with_domains_are_counted_together),
 	TEST(right_logins_at_the_same_time_all_get_in),
 	TEST(guesses_at_the_same_time_are_kept_to_the_limit),
 	TEST(login_that_is_no_guess_costs_no_penalty),
