@@ -32,6 +32,15 @@ void sasl_fini(struct pop3_session *s)
 	exchange_free(x);
 }
 
+void sasl_refuse(struct pop3_session *s, const char *reason)
+{
+	if (s->exchange != NULL)
+		LOG(&s->settings->log, POP3_LOG_INFO, "sasl_refused", LOG_NUMBER("session", s->id),
+		    LOG_TEXT("peer", s->info.peer), LOG_TEXT("method", s->exchange->name),
+		    LOG_TEXT("reason", reason));
+	sasl_fini(s);
+}
+
 /* ---- The ends of a step ---- */
 
 void sasl_challenge(struct pop3_session *s, const char *octets, size_t length)
@@ -42,7 +51,7 @@ void sasl_challenge(struct pop3_session *s, const char *octets, size_t length)
 
 void sasl_fail(struct pop3_session *s)
 {
-	sasl_fini(s);
+	sasl_refuse(s, "malformed response");
 	reply_bad_command(s, TEXT_MALFORMED_RESPONSE);
 }
 
@@ -102,7 +111,7 @@ static void step_encoded(struct pop3_session *s, char *text)
 	struct response response = {.octets = text};
 	size_t length = strlen(text);
 	if (!base64_decode(text, length, text, length, &response.length)) {
-		sasl_fini(s);
+		sasl_refuse(s, "response is not base64");
 		reply_bad_command(s, TEXT_NOT_BASE64);
 		return;
 	}

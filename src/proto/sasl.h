@@ -58,6 +58,8 @@ void sasl_respond(struct pop3_session *, char *text);
 void sasl_abort(struct pop3_session *);
 /* Forget the exchange, if there is one. */
 void sasl_fini(struct pop3_session *);
+/* The same of one that makes no sense; `reason` is for the log, which has one line of it. */
+void sasl_refuse(struct pop3_session *, const char *reason);
 
 /* Each of these ends a step; after the last two there is no exchange any more. */
 void sasl_challenge(struct pop3_session *, const char *octets, size_t length);

@@ -305,12 +305,12 @@ static void take_line(struct pop3_session *s, enum line_status status, char *tex
 		take_whole(s, text);
 		break;
 	case LINE_TOO_LONG:
-		sasl_fini(s);
+		sasl_refuse(s, "response is too long");
 		s->user_given = false;
 		reply_bad_command(s, TEXT_LINE_TOO_LONG);
 		break;
 	case LINE_CONTROL:
-		sasl_fini(s);
+		sasl_refuse(s, "response has control characters");
 		s->user_given = false;
 		reply_bad_command(s, TEXT_CONTROL_CHARACTERS);
 		break;

@@ -85,9 +85,10 @@ class Authority:
         own(self.folder)
         return self.path(name + ".ocsp")
 
-    def expired_staple(self, name):
-        """The same, but its nextUpdate is over: openssl makes none, so the time is changed in it,
-        which spoils a signature that only clients look at."""
+    def staple_until(self, name, moment):
+        """The same, but its nextUpdate is this one, as in "20200102000000Z": openssl makes none to
+        the second, so the time is changed in it, which spoils a signature that only clients look
+        at."""
         path = self.staple(name)
         with open(path, "rb") as file:
             data = file.read()
@@ -95,9 +96,12 @@ class Authority:
         at = [found.end() - 15 for found in re.finditer(rb"\x18\x0f\d{14}Z", data)][-1]
         path = self.path(name + ".old.ocsp")
         with open(path, "wb") as file:
-            file.write(data[:at] + b"20200102000000Z" + data[at + 15:])
+            file.write(data[:at] + moment.encode() + data[at + 15:])
         own(self.folder)
         return path
+
+    def expired_staple(self, name):
+        return self.staple_until(name, "20200102000000Z")
 
     def context(self, version=None, alpn=(), certificate=None):
         """What a client needs to trust this CA."""

@@ -5,6 +5,7 @@ import re
 import shutil
 import ssl
 import subprocess
+import time
 import unittest
 
 from tls_ground import TlsCase, WAYS
@@ -118,6 +119,24 @@ class Files(TlsCase):
             self.assertIn(b"OCSP Response Status: successful", done.stdout)
             self.assertIn(b"Cert Status: good", done.stdout)
             self.count()
+
+    def test_a_staple_that_expires_while_it_is_served_is_sent_no_more(self):
+        """Clients refuse a server whose staple is old; without one they ask elsewhere or not."""
+        cert, key = self.issue("localhost")
+        until = time.time() + 4
+        moment = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(until))
+        server = self.server_to_start("--cert", cert, "--key", key, "--ocsp",
+                                      self.ca.staple_until("localhost", moment),
+                                      "--listen-tls", "127.0.0.1:0").start(2)
+        host, port = server.addresses[1]
+
+        def shown():
+            return subprocess.run(["openssl", "s_client", "-status", "-connect", f"{host}:{port}"],
+                                  stdin=subprocess.DEVNULL, capture_output=True,
+                                  check=False).stdout
+        self.assertIn(b"OCSP Response Status: successful", shown())
+        time.sleep(max(0, until - time.time()) + 1)
+        self.assertIn(b"OCSP response: no response sent", shown())
 
     def test_client_certificates_are_asked_for_and_verified(self):
         good = self.issue("alice", names="email:alice@localhost", purpose="clientAuth")

@@ -69,6 +69,28 @@ class Handshake(TlsCase):
         self.assertLess(spent, REFUSED_MS_MAX, "ms of CPU each")
         self.count(REFUSED)
 
+    def test_tickets_permit_no_early_data(self):
+        """What comes with a resumed handshake could be sent again by somebody else."""
+        server = self.tls_server()
+        kept = os.path.join(self.temporary(), "session")
+        for way, extra in (("stls", ["-starttls", "pop3"]), ("implicit", [])):
+            host, port = self.address(server, way)
+            with subprocess.Popen(["openssl", "s_client", "-quiet", "-tls1_3", "-sess_out", kept,
+                                   "-connect", f"{host}:{port}", *extra], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+                # With the answer the ticket has come.
+                process.stdin.write(b"NOOP\r\n")
+                process.stdin.flush()
+                while b"-ERR" not in process.stdout.readline():
+                    pass
+                process.stdin.close()
+                process.wait()
+            text = subprocess.run(["openssl", "sess_id", "-in", kept, "-noout", "-text"],
+                                  capture_output=True, check=True).stdout
+            self.assertIn(b"TLS session ticket:", text)
+            self.assertIn(b"Max Early Data: 0\n", text)
+            self.count()
+
     def test_handshakes_that_never_end_are_ended_and_others_are_served(self):
         server = self.tls_server("--handshake-timeout", "4")
         hello = hello_of("-tls1_3")

@@ -151,6 +151,71 @@ static void exchanges_without_end_count_as_bad_commands(void)
 	peer_fini(&p);
 }
 
+static size_t count_lines(const struct peer_text *text)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < text->length; i++)
+		count += text->octets[i] == '\n';
+	return count;
+}
+
+/* Cancelling is the client's right, and no line. */
+static void each_malformed_exchange_is_one_answer_and_one_line(void)
+{
+	static const struct {
+		const char *said, *answer, *reason;
+	} cases[] = {
+		{"AUTH PLAIN AGFsaWNl!", "-ERR response is not base64",
+		 "method=PLAIN reason=\"response is not base64\""},
+		{"AUTH PLAIN\nAGFsaWNl!", "+ \n-ERR response is not base64",
+		 "method=PLAIN reason=\"response is not base64\""},
+		{"AUTH PLAIN AGFsaWNl", "-ERR malformed response",
+		 "method=PLAIN reason=\"malformed response\""},
+		{"AUTH LOGIN =", "-ERR malformed response",
+		 "method=LOGIN reason=\"malformed response\""},
+		{"AUTH LOGIN YWxpY2U=\nYQBi", "+ UGFzc3dvcmQ6\n-ERR malformed response",
+		 "method=LOGIN reason=\"malformed response\""},
+		{"AUTH LOGIN\nAGFs\001", "+ VXNlcm5hbWU6\n-ERR line has control characters",
+		 "method=LOGIN reason=\"response has control characters\""},
+		{"AUTH PLAIN\n*", "+ \n-ERR authentication cancelled", NULL},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct peer p;
+		peer_init(&p);
+		peer_connect(&p);
+		text_clear(&p.received);
+		peer_send(&p, cases[i].said);
+		CU_ASSERT(peer_got(&p, cases[i].answer));
+		CU_ASSERT_EQUAL(count_lines(&p.log), cases[i].reason != NULL);
+		if (cases[i].reason != NULL) {
+			CU_ASSERT_PTR_NOT_NULL_FATAL(p.log.octets);
+			CU_ASSERT_PTR_NOT_NULL(strstr(p.log.octets, cases[i].reason));
+			CU_ASSERT_PTR_NULL(strstr(p.log.octets, "AGFs"));
+		}
+		text_clear(&p.trace);
+		peer_fini(&p);
+		test_count(1);
+	}
+}
+
+static void a_response_that_is_too_long_is_one_answer_and_one_line(void)
+{
+	static char said[13000];
+	struct peer p;
+	memcpy(said, "AUTH PLAIN\n", 11);
+	memset(said + 11, 'A', sizeof said - 12);
+	peer_init(&p);
+	peer_connect(&p);
+	text_clear(&p.received);
+	peer_send(&p, said);
+	CU_ASSERT(peer_got(&p, "+ \n-ERR line too long"));
+	CU_ASSERT_EQUAL(count_lines(&p.log), 1);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(p.log.octets);
+	CU_ASSERT_PTR_NOT_NULL(strstr(p.log.octets, "reason=\"response is too long\""));
+	text_clear(&p.trace);
+	peer_fini(&p);
+}
+
 static void debug_hides_challenges_and_responses(void)
 {
 	struct peer p;
@@ -416,6 +481,8 @@ static const struct test tests[] = {
 	TEST(a_deferred_digest_keeps_its_challenge),
 	TEST(failures_count_as_failed_logins),
 	TEST(exchanges_without_end_count_as_bad_commands),
+	TEST(each_malformed_exchange_is_one_answer_and_one_line),
+	TEST(a_response_that_is_too_long_is_one_answer_and_one_line),
 	TEST(debug_hides_challenges_and_responses),
 	TEST(a_session_that_ends_within_an_exchange_leaves_nothing),
 	TEST(listeners_change_the_mechanisms),
