@@ -35,8 +35,10 @@ extern "C" {
 /* The most capability lines, and the octets of all of them with their NULs. */
 #define POP3_CAPABILITIES_MAX  32
 #define POP3_CAPABILITIES_SIZE 1024
-/* The name of a TLS version with its NUL, and the octets of a channel binding. */
+/* The names of a TLS version and of a cipher suite with their NUL, and the octets of a channel
+ * binding. */
 #define POP3_TLS_VERSION_SIZE 16
+#define POP3_TLS_CIPHER_SIZE  48
 #define POP3_BINDING_SIZE     32
 /* The octets of a SASL challenge. */
 #define POP3_SASL_CHALLENGE_MAX 3000
@@ -101,6 +103,7 @@ struct pop3_info {
 	bool stls; /* TLS can be started on this connection: STLS is offered (RFC 2595) */
 	bool tls;  /* the octets travel encrypted; what follows is empty without it */
 	char tls_version[POP3_TLS_VERSION_SIZE]; /* "TLS1.3" */
+	char tls_cipher[POP3_TLS_CIPHER_SIZE];   /* "TLS_AES_128_GCM_SHA256" */
 	bool has_binding;
 	unsigned char binding[POP3_BINDING_SIZE]; /* tls-exporter (RFC 9266) */
 	/* Who the verified client certificate is for: its rfc822Name, else its common name. */

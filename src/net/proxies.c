@@ -86,6 +86,7 @@ void arrival_describe(const struct arrival *a, const struct proxy_header *h, str
 	info->tls = true;
 	info->stls = false;
 	memcpy(info->tls_version, h->tls_version, sizeof info->tls_version);
+	memcpy(info->tls_cipher, h->tls_cipher, sizeof info->tls_cipher);
 	memcpy(info->certificate, h->certificate, sizeof info->certificate);
 }
 

@@ -31,9 +31,10 @@ struct proxy_header {
 	bool alpn;                  /* the client has named a protocol, */
 	bool alpn_pop3;             /* and it is POP3 */
 	bool tls;                   /* the client speaks TLS with the proxy */
-	/* The version as the proxy names it, "TLSv1.3"; and the common name of the client's
-	 * certificate, if it has been verified. Printable, "" if not told or too long. */
+	/* Version and cipher as the proxy names them, "TLSv1.3"; and the common name of the
+	 * client's certificate, if it has been verified. Printable, "" if not told or too long. */
 	char tls_version[POP3_TLS_VERSION_SIZE];
+	char tls_cipher[POP3_TLS_CIPHER_SIZE];
 	char certificate[POP3_USER_MAX + 1];
 };
 

@@ -17,6 +17,7 @@ enum {
 	FIELD_TLS = 0x20,
 	FIELD_TLS_VERSION = 0x21,
 	FIELD_TLS_COMMON_NAME = 0x22,
+	FIELD_TLS_CIPHER = 0x23,
 };
 /* The first octet of a TLS field: the client speaks TLS; it has shown a certificate on this
  * connection, or in this TLS session. */
@@ -74,6 +75,8 @@ static const char *read_tls(const struct field *tls, struct proxy_header *h)
 			return "PROXY header with a TLS field that is cut off";
 		if (f.type == FIELD_TLS_VERSION && h->tls)
 			copy_text(&f, h->tls_version, sizeof h->tls_version);
+		else if (f.type == FIELD_TLS_CIPHER && h->tls)
+			copy_text(&f, h->tls_cipher, sizeof h->tls_cipher);
 		else if (f.type == FIELD_TLS_COMMON_NAME && named)
 			copy_text(&f, h->certificate, sizeof h->certificate);
 	}

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <gnutls/x509.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -351,14 +352,16 @@ static void describe_certificate(const struct tls *t, struct pop3_info *info)
 	gnutls_x509_crt_deinit(certificate);
 }
 
+static void copy_name(char *to, size_t size, const char *name)
+{
+	snprintf(to, size, "%s", name == NULL ? "" : name);
+}
+
 void tls_describe(const struct tls *t, struct pop3_info *info)
 {
-	const char *version = gnutls_protocol_get_name(gnutls_protocol_get_version(t->session));
-	size_t length = version == NULL ? 0 : strlen(version);
-	if (length >= sizeof info->tls_version)
-		length = sizeof info->tls_version - 1;
-	memcpy(info->tls_version, version == NULL ? "" : version, length);
-	info->tls_version[length] = '\0';
+	copy_name(info->tls_version, sizeof info->tls_version,
+		  gnutls_protocol_get_name(gnutls_protocol_get_version(t->session)));
+	copy_name(info->tls_cipher, sizeof info->tls_cipher, gnutls_ciphersuite_get(t->session));
 	info->tls = true;
 	describe_binding(t, info);
 	describe_certificate(t, info);

@@ -76,8 +76,10 @@ void pop3_session_secured(struct pop3_session *s, const struct pop3_info *info, 
 	own->has_binding = info->has_binding;
 	memcpy(own->binding, info->binding, sizeof own->binding);
 	memcpy(own->tls_version, info->tls_version, sizeof own->tls_version);
+	memcpy(own->tls_cipher, info->tls_cipher, sizeof own->tls_cipher);
 	memcpy(own->certificate, info->certificate, sizeof own->certificate);
 	own->tls_version[sizeof own->tls_version - 1] = '\0';
+	own->tls_cipher[sizeof own->tls_cipher - 1] = '\0';
 	own->certificate[sizeof own->certificate - 1] = '\0';
 	forget(s);
 	if (!s->greeted && !s->closing)

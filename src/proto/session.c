@@ -173,7 +173,8 @@ static void emit_closed(struct pop3_session *s)
 	session_notify(s, EVENT_CLOSED, &event.event);
 }
 
-/* `tls` and `error` are there only if there is something to say. */
+/* What TLS and an error add is there only if there is something to say. The cipher: RFC 8314
+ * section 4. */
 static void log_closed(struct pop3_session *s)
 {
 	const struct pop3_field fields[] = {
@@ -187,11 +188,13 @@ static void log_closed(struct pop3_session *s)
 		LOG_NUMBER("milliseconds", s->now - s->started),
 	};
 	const size_t usual = sizeof fields / sizeof *fields;
-	struct pop3_field all[sizeof fields / sizeof *fields + 2];
+	struct pop3_field all[sizeof fields / sizeof *fields + 3];
 	size_t count = usual;
 	memcpy(all, fields, sizeof fields);
 	if (s->info.tls)
 		all[count++] = (struct pop3_field)LOG_TEXT("tls", s->info.tls_version);
+	if (s->info.tls && s->info.tls_cipher[0] != '\0')
+		all[count++] = (struct pop3_field)LOG_TEXT("cipher", s->info.tls_cipher);
 	if (s->fault != NULL)
 		all[count++] = (struct pop3_field)LOG_TEXT("error", s->fault);
 	log_write(&s->settings->log, POP3_LOG_INFO, "closed", all, count);

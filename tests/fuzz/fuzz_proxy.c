@@ -77,8 +77,10 @@ static void check_header(const struct result *r, const uint8_t *data)
 	const struct proxy_header *h = &r->header;
 	CHECK(r->taken <= (data[0] == 'P' ? PROXY_V1_MAX : PROXY_HEADER_MAX));
 	check_text(h->tls_version, sizeof h->tls_version);
+	check_text(h->tls_cipher, sizeof h->tls_cipher);
 	check_text(h->certificate, sizeof h->certificate);
-	CHECK(h->tls || (h->tls_version[0] == '\0' && h->certificate[0] == '\0'));
+	CHECK(h->tls || (h->tls_version[0] == '\0' && h->tls_cipher[0] == '\0' &&
+			 h->certificate[0] == '\0'));
 	CHECK(h->alpn || !h->alpn_pop3);
 	if (!h->unknown)
 		check_line(h, data, r->taken);

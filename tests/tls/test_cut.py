@@ -152,7 +152,7 @@ class CutStream(TlsCase):
             client = self.tls_client(self.target, way, login="alice")
             client.ok("NOOP")
             client.socket.unwrap().close()
-            self.assert_log(r'user="alice" .*reason=dropped milliseconds=\d+ tls=\S+$',
+            self.assert_log(r'user="alice" .*reason=dropped milliseconds=\d+ tls=\S+ cipher=TLS_\S+$',
                             self.target)
             client = self.tls_client(self.target, way, login="alice")
             client.close()

@@ -6,6 +6,7 @@
 static const struct pop3_info secured = {
 	.tls = true,
 	.tls_version = "TLS1.3",
+	.tls_cipher = "TLS_AES_128_GCM_SHA256",
 	.has_binding = true,
 	.binding = {1, 2, 3},
 	.certificate = "alice@example.org",
@@ -112,6 +113,7 @@ static void events_after_the_handshake_tell_what_it_gave(void)
 	const struct pop3_info *info = p.held[EVENT_AUTHENTICATE]->info;
 	CU_ASSERT(info->tls && info->stls && info->has_binding && !info->loopback);
 	CU_ASSERT_STRING_EQUAL(info->tls_version, "TLS1.3");
+	CU_ASSERT_STRING_EQUAL(info->tls_cipher, "TLS_AES_128_GCM_SHA256");
 	CU_ASSERT_STRING_EQUAL(info->certificate, "alice@example.org");
 	CU_ASSERT_EQUAL(memcmp(info->binding, secured.binding, sizeof secured.binding), 0);
 	CU_ASSERT_STRING_EQUAL(info->peer, p.info.peer);
@@ -119,7 +121,7 @@ static void events_after_the_handshake_tell_what_it_gave(void)
 	CU_ASSERT(peer_got(&p, "+OK send PASS\n+OK maildrop ready"));
 	text_clear(&p.trace);
 	pop3_session_end(p.session, POP3_REASON_LOST, p.now);
-	CU_ASSERT_PTR_NOT_NULL(strstr(p.log.octets, " tls=TLS1.3"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(p.log.octets, " tls=TLS1.3 cipher=TLS_AES_128_GCM_SHA256"));
 	text_clear(&p.trace);
 	peer_fini(&p);
 }

@@ -11,6 +11,8 @@
 
 static const char *const versions[] = {TLS12, TLS13};
 static const char *const version_names[] = {"TLS1.2", "TLS1.3"};
+static const char *const cipher_names[] = {"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+					   "TLS_AES_128_GCM_SHA256"};
 
 /* ---- Handshakes ---- */
 
@@ -36,6 +38,7 @@ static void both_versions_shake_hands_whole_and_octet_by_octet(void)
 			tls_describe(p.tls, &info);
 			CU_ASSERT(info.tls);
 			CU_ASSERT_STRING_EQUAL(info.tls_version, version_names[i]);
+			CU_ASSERT_STRING_EQUAL(info.tls_cipher, cipher_names[i]);
 			CU_ASSERT_STRING_EQUAL(info.peer, "kept");
 			CU_ASSERT_STRING_EQUAL(info.certificate, "");
 			converse(&p);
