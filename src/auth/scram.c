@@ -57,6 +57,17 @@ struct hash {
 };
 
 /*
+ * Clients prepare a password beyond ASCII by SASLprep before it goes into a proof (RFC 5802 section
+ * 2.2). OpaqueString, its successor (RFC 8265), makes the same of all but characters that are
+ * another's compatible form. What cannot be prepared is taken as it is. False: out of memory.
+ */
+static bool prepare(const void *password, size_t length, gnutls_datum_t *prepared)
+{
+	return gnutls_utf8_password_normalize(password, (unsigned)length, prepared,
+					      GNUTLS_UTF8_IGNORE_ERRS) >= 0;
+}
+
+/*
  * RFC 5802 section 3: SaltedPassword = Hi(password, salt, i); StoredKey = H(HMAC(SaltedPassword,
  * "Client Key")); ServerKey = HMAC(SaltedPassword, "Server Key").
  */
@@ -67,9 +78,10 @@ static int derive(const struct hash *hash, const void *password, size_t length,
 	static const char server[] = "Server Key";
 	unsigned char salted[SCRAM_KEY_SIZE];
 	unsigned char key[SCRAM_KEY_SIZE];
-	gnutls_datum_t phrase = {NULL, (unsigned int)length};
+	gnutls_datum_t phrase;
 	gnutls_datum_t salt = {secret->salt, (unsigned int)secret->salt_length};
-	memcpy(&phrase.data, &password, sizeof phrase.data); /* the datum lacks a const */
+	if (!prepare(password, length, &phrase))
+		return -ENOMEM;
 
 	int failed = gnutls_pbkdf2(hash->mac, &phrase, &salt, secret->iterations, salted,
 				   hash->size) < 0 ||
@@ -78,6 +90,8 @@ static int derive(const struct hash *hash, const void *password, size_t length,
 		     gnutls_hash_fast(hash->digest, key, hash->size, secret->stored_key) < 0 ||
 		     gnutls_hmac_fast(hash->mac, salted, hash->size, server, sizeof server - 1,
 				      secret->server_key) < 0;
+	secret_wipe(phrase.data, phrase.size);
+	gnutls_free(phrase.data);
 	secret_wipe(salted, sizeof salted);
 	secret_wipe(key, sizeof key);
 	return failed ? -ENOMEM : 0;

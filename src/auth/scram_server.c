@@ -39,6 +39,8 @@ struct scram_server {
 	const struct passwd *passwd;
 	bool strip_domain;
 	/* Once the user has been looked up. */
+	char *user, *authzid;      /* prepared; NULL = none */
+	enum scram_result trouble; /* why that failed; SCRAM_CONTINUES: it did not */
 	struct scram_secret secret; /* its keys, once `has_keys` */
 	bool has_keys;
 	char *password; /* of which they are to be derived */
@@ -124,9 +126,24 @@ static bool take_nobody(struct scram_server *server, const char *user)
 	return take_fake_salt(server, user, server->secret.salt_length);
 }
 
-static bool look_up(struct scram_server *server)
+/*
+ * RFC 5802 section 5.1: names are prepared by SASLprep to be looked up; the proof is made with what
+ * was sent. It is done here, as libgsasl leaves it to others.
+ */
+static enum scram_result prepare(struct scram_server *server, Gsasl_property property, char **name)
 {
-	const char *user = scram_server_user(server);
+	const char *given = gsasl_property_fast(server->session, property);
+	int error = given == NULL
+			    ? GSASL_OK
+			    : gsasl_saslprep(given, GSASL_ALLOW_UNASSIGNED, name, NULL);
+	if (error == GSASL_MALLOC_ERROR)
+		return SCRAM_TEMPORARY;
+	bool is_empty = *name == NULL || **name == '\0';
+	return error != GSASL_OK || (given != NULL && is_empty) ? SCRAM_DENIED : SCRAM_CONTINUES;
+}
+
+static bool show_entry(struct scram_server *server, const char *user)
+{
 	const struct passwd_entry *entry =
 		passwd_lookup(server->passwd, user, server->strip_domain);
 	if (entry == NULL || entry->state != PASSWD_USABLE || !secret_suits(server->is_sha1, entry))
@@ -135,6 +152,16 @@ static bool look_up(struct scram_server *server)
 		return take_password(server, entry->user, entry->secret);
 	server->has_keys = scram_parse(entry->secret, &server->secret);
 	return server->has_keys;
+}
+
+static enum scram_result look_up(struct scram_server *server)
+{
+	enum scram_result result = prepare(server, GSASL_AUTHID, &server->user);
+	if (result == SCRAM_CONTINUES)
+		result = prepare(server, GSASL_AUTHZID, &server->authzid);
+	if (result == SCRAM_CONTINUES && !show_entry(server, server->user))
+		result = SCRAM_TEMPORARY;
+	return result;
 }
 
 /* ---- What libgsasl asks for ---- */
@@ -152,8 +179,10 @@ static int give_octets(Gsasl_session *session, Gsasl_property property, const un
 static int give_iterations(struct scram_server *server, Gsasl_session *session)
 {
 	char text[16];
-	if (!look_up(server))
-		return GSASL_MALLOC_ERROR;
+	/* libgsasl would go on with what it has; see scram_server_step(). */
+	server->trouble = look_up(server);
+	if (server->trouble != SCRAM_CONTINUES)
+		return GSASL_AUTHENTICATION_ERROR;
 	snprintf(text, sizeof text, "%u", (unsigned)server->secret.iterations);
 	return gsasl_property_set(session, GSASL_SCRAM_ITER, text);
 }
@@ -263,6 +292,8 @@ void scram_server_free(struct scram_server *server)
 	if (server == NULL)
 		return;
 	gsasl_finish(server->session);
+	free(server->user);
+	free(server->authzid);
 	secret_free(server->password);
 	secret_wipe(server, sizeof *server);
 	free(server);
@@ -288,6 +319,15 @@ static bool has_bad_name(const char *message)
 	return false;
 }
 
+/*
+ * The same section: an extension "m=" fails, wherever it stands; libgsasl sees it in one place of
+ * the first message alone. No value has a comma in it.
+ */
+static bool has_mandatory_extension(const char *message)
+{
+	return strstr(message, ",m=") != NULL;
+}
+
 enum scram_result scram_server_step(struct scram_server *server, const struct passwd *passwd,
 				    bool strip_domain, const char *octets, size_t length,
 				    char **reply, size_t *reply_length)
@@ -295,12 +335,19 @@ enum scram_result scram_server_step(struct scram_server *server, const struct pa
 	/* libgsasl would wait for more, and would read up to the NUL. */
 	if (length == 0 || memchr(octets, '\0', length) != NULL)
 		return SCRAM_DENIED;
-	if (scram_server_user(server) == NULL && has_bad_name(octets))
+	if ((scram_server_user(server) == NULL && has_bad_name(octets)) ||
+	    has_mandatory_extension(octets))
 		return SCRAM_DENIED;
 	server->passwd = passwd;
 	server->strip_domain = strip_domain;
 	int result = gsasl_step(server->session, octets, length, reply, reply_length);
 	server->passwd = NULL;
+	if (server->trouble != SCRAM_CONTINUES) {
+		if (result == GSASL_OK || result == GSASL_NEEDS_MORE)
+			gsasl_free(*reply);
+		*reply = NULL;
+		return server->trouble;
+	}
 	switch (result) {
 	case GSASL_OK:
 		return SCRAM_PROVEN;
@@ -316,10 +363,12 @@ enum scram_result scram_server_step(struct scram_server *server, const struct pa
 
 const char *scram_server_user(const struct scram_server *server)
 {
+	if (server->user != NULL)
+		return server->user;
 	return gsasl_property_fast(server->session, GSASL_AUTHID);
 }
 
 const char *scram_server_authzid(const struct scram_server *server)
 {
-	return gsasl_property_fast(server->session, GSASL_AUTHZID);
+	return server->authzid;
 }

@@ -52,7 +52,7 @@ void scram_server_free(struct scram_server *);
 enum scram_result scram_server_step(struct scram_server *, const struct passwd *, bool strip_domain,
 				    const char *octets, size_t length, char **reply,
 				    size_t *reply_length);
-/* Who the client says it is, as it says it, and whom it wants to act for; NULL before it has. */
+/* Who the client says it is, and whom it wants to act for, both prepared; NULL before it has. */
 const char *scram_server_user(const struct scram_server *);
 const char *scram_server_authzid(const struct scram_server *);
 

@@ -208,6 +208,110 @@ static void malformed_messages_are_denied(void)
 		CU_ASSERT_EQUAL(first_step("SCRAM-SHA-256", messages[i], NULL), SCRAM_DENIED);
 }
 
+/* ---- A client by hand, which knows the password ---- */
+
+#define ITERATIONS 4096
+#define SALT       "W22ZaJ0SNY7soEsUEjb6gQ=="
+
+struct hand {
+	const char *name;   /* of the user, as it is sent */
+	const char *first;  /* attributes behind the first message's own */
+	const char *bound;  /* the value of c=, which is "biws" for the header "n,," */
+	const char *nonce;  /* what is put behind the server's nonce */
+	const char *second; /* attributes before the proof */
+};
+
+/* RFC 5802 section 3: the client's key under HMAC(StoredKey, message). */
+static void make_proof(const char *message, char text[BASE64_SIZE(32)])
+{
+	unsigned char salt[32], salted[32], key[32], stored[32], proof[32];
+	size_t length;
+	CU_ASSERT(base64_decode(SALT, strlen(SALT), salt, sizeof salt, &length));
+	const gnutls_datum_t password = {(unsigned char *)"pencil", 6};
+	const gnutls_datum_t salt_of = {salt, (unsigned)length};
+	gnutls_pbkdf2(GNUTLS_MAC_SHA256, &password, &salt_of, ITERATIONS, salted, sizeof salted);
+	gnutls_hmac_fast(GNUTLS_MAC_SHA256, salted, sizeof salted, "Client Key", 10, key);
+	gnutls_hash_fast(GNUTLS_DIG_SHA256, key, sizeof key, stored);
+	gnutls_hmac_fast(GNUTLS_MAC_SHA256, stored, sizeof stored, message, strlen(message), proof);
+	for (size_t i = 0; i < sizeof proof; i++)
+		proof[i] ^= key[i];
+	base64_encode(proof, sizeof proof, text);
+}
+
+/* The whole exchange, with the right proof of whatever is said in it. */
+static enum scram_result play_by_hand(const struct hand *h)
+{
+	struct passwd_error error;
+	struct passwd *passwd;
+	char bare[128], first[136], last[512], message[1024], proof[BASE64_SIZE(32)];
+	char *shown = NULL, *reply = NULL;
+	size_t length;
+	CU_ASSERT_EQUAL_FATAL(passwd_parse(users_stored, strlen(users_stored), &error, &passwd), 0);
+	struct scram_service *service = scram_service_new();
+	struct scram_server *server = scram_server_new(service, "SCRAM-SHA-256", NULL, 0);
+
+	snprintf(bare, sizeof bare, "n=%s,r=abcdef%s", h->name, h->first);
+	snprintf(first, sizeof first, "n,,%s", bare);
+	enum scram_result result = scram_server_step(server, passwd, false, first, strlen(first),
+						     &shown, &length);
+	if (result == SCRAM_CONTINUES) {
+		int nonce = (int)strcspn(shown, ",");
+		int end = snprintf(last, sizeof last, "c=%s,%.*s%s%s", h->bound, nonce, shown,
+				   h->nonce, h->second);
+		snprintf(message, sizeof message, "%s,%s,%s", bare, shown, last);
+		make_proof(message, proof);
+		snprintf(last + end, sizeof last - (size_t)end, ",p=%s", proof);
+		result = scram_server_step(server, passwd, false, last, strlen(last), &reply,
+					   &length);
+		if (result == SCRAM_PROVEN)
+			CU_ASSERT_STRING_EQUAL(scram_server_user(server), "user");
+	}
+	if (result != SCRAM_DENIED)
+		free(reply);
+	free(shown);
+	scram_server_free(server);
+	scram_service_free(service);
+	passwd_unref(passwd);
+	test_count(1);
+	return result;
+}
+
+static void a_proof_is_for_the_nonce_and_header_of_its_exchange(void)
+{
+	static const struct hand right = {"user", "", "biws", "", ""};
+	struct hand h = right;
+	CU_ASSERT_EQUAL(play_by_hand(&h), SCRAM_PROVEN);
+	h.nonce = "x";
+	CU_ASSERT_EQUAL(play_by_hand(&h), SCRAM_DENIED);
+	h = right;
+	h.bound = "eSws"; /* "y,,", which was not said */
+	CU_ASSERT_EQUAL(play_by_hand(&h), SCRAM_DENIED);
+	h.bound = "biwsAA=="; /* "n,," and data of a channel */
+	CU_ASSERT_EQUAL(play_by_hand(&h), SCRAM_DENIED);
+}
+
+/* RFC 5802 section 5.1: those that are not known are ignored, "m" fails. */
+static void unknown_extensions_are_ignored_and_mandatory_ones_fail(void)
+{
+	struct hand h = {"user", ",x=1,y=2", "biws", "", ",z=3"};
+	CU_ASSERT_EQUAL(play_by_hand(&h), SCRAM_PROVEN);
+	h.second = ",m=3";
+	CU_ASSERT_EQUAL(play_by_hand(&h), SCRAM_DENIED);
+	h = (struct hand){"user", ",m=1", "biws", "", ""};
+	CU_ASSERT_EQUAL(play_by_hand(&h), SCRAM_DENIED);
+}
+
+/* RFC 5802 section 5.1: prepared to be looked up, as it came in the proof. */
+static void user_names_are_prepared(void)
+{
+	struct hand h = {"us\xC2\xAD" "er", "", "biws", "", ""}; /* a soft hyphen, which goes */
+	CU_ASSERT_EQUAL(play_by_hand(&h), SCRAM_PROVEN);
+	h.name = "us\x07" "er";
+	CU_ASSERT_EQUAL(play_by_hand(&h), SCRAM_DENIED);
+	h.name = "\xC2\xAD"; /* nothing is left */
+	CU_ASSERT_EQUAL(play_by_hand(&h), SCRAM_DENIED);
+}
+
 /* The challenge behind the nonces: ",s=…,i=…" */
 static void shown_to(const char *users, const char *mechanism, const char *user, char out[256])
 {
@@ -255,6 +359,27 @@ static void unknown_users_are_shown_the_same_after_a_restart(void)
 	if (id != NULL)
 		fclose(id);
 	CU_ASSERT_EQUAL(strcmp(first, second) == 0, has_id);
+}
+
+/* RFC 5802 section 2.2: "ü" is one letter, whoever has typed it. */
+static void passwords_are_prepared(void)
+{
+	static const char apart[] = "user:{PLAIN}gru\xCC\x88n\n";
+	static const char mechanisms[][16] = {"SCRAM-SHA-256", "SCRAM-SHA-1"};
+	struct scram_secret one = {.iterations = 4096, .salt_length = 8};
+	struct scram_secret other = one;
+	for (size_t i = 0; i < 2; i++) {
+		struct client c = {.user = "user", .password = "gr\xC3\xBCn"};
+		CU_ASSERT_EQUAL(play(apart, mechanisms[i], &c, NULL), SCRAM_PROVEN);
+		c.password = "grun";
+		CU_ASSERT_EQUAL(play(apart, mechanisms[i], &c, NULL), SCRAM_DENIED);
+	}
+	CU_ASSERT_EQUAL(scram_derive("gru\xCC\x88n", 6, &one), 0);
+	CU_ASSERT_EQUAL(scram_derive("gr\xC3\xBCn", 5, &other), 0);
+	CU_ASSERT_EQUAL(memcmp(one.stored_key, other.stored_key, sizeof one.stored_key), 0);
+	/* What is no UTF-8 is taken as it is. */
+	CU_ASSERT_EQUAL(scram_derive("gr\xFCn", 4, &one), 0);
+	CU_ASSERT_NOT_EQUAL(memcmp(one.stored_key, other.stored_key, sizeof one.stored_key), 0);
 }
 
 /* ---- The RFCs' vectors ---- */
@@ -311,8 +436,12 @@ static const struct test tests[] = {
 	TEST(plus_needs_the_binding_of_this_connection),
 	TEST(a_downgrade_is_noticed),
 	TEST(malformed_messages_are_denied),
+	TEST(a_proof_is_for_the_nonce_and_header_of_its_exchange),
+	TEST(unknown_extensions_are_ignored_and_mandatory_ones_fail),
+	TEST(user_names_are_prepared),
 	TEST(unknown_users_are_shown_what_others_are),
 	TEST(unknown_users_are_shown_the_same_after_a_restart),
+	TEST(passwords_are_prepared),
 	TEST(keys_are_those_of_the_vectors),
 	TEST_END,
 };
