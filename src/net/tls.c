@@ -287,7 +287,7 @@ ssize_t tls_write(struct tls *t, const void *octets, size_t length)
 
 /* ---- What is known ---- */
 
-/* RFC 9266; in TLS 1.2 only where no other connection can have the same (section 3). */
+/* RFC 9266; in TLS 1.2 only where no other connection can have the same (section 2). */
 static void describe_binding(const struct tls *t, struct pop3_info *info)
 {
 	gnutls_datum_t binding;

@@ -370,6 +370,29 @@ static void tickets_resume_within_a_process_and_not_after_it(void)
 	test_count(6);
 }
 
+/* RFC 7301 section 3.2: what was agreed on before counts for nothing. */
+static void a_ticket_does_not_bring_its_protocol(void)
+{
+	static const char *const versions[] = {TLS12, TLS13};
+	for (size_t i = 0; i < 2; i++) {
+		struct tls_peer p;
+		tls_peer_init(&p);
+		p.options.tls.alpn_required = true;
+		p.alpn[0] = "pop3";
+		CU_ASSERT_EQUAL(tls_peer_configure(&p), 0);
+		CU_ASSERT(shakes(&p, "test.example", versions[i]));
+		keep_ticket(&p);
+		CU_ASSERT(shakes(&p, "test.example", versions[i]));
+		CU_ASSERT(gnutls_session_is_resumed(p.client));
+		p.alpn[0] = "h2";
+		CU_ASSERT_FALSE(shakes(&p, "test.example", versions[i]));
+		p.alpn[0] = NULL;
+		CU_ASSERT_FALSE(shakes(&p, "test.example", versions[i]));
+		tls_peer_fini(&p);
+		test_count(3);
+	}
+}
+
 /* Whom a former CA has vouched for must not come back by a ticket. */
 static void a_reload_that_asks_for_client_certificates_forgets_tickets(void)
 {
@@ -412,6 +435,7 @@ const struct test_suite suite_tls_config = {
 			TEST(no_client_certificate_is_asked_for_unless_that_is_set),
 			TEST(a_client_certificate_of_a_foreign_ca_is_refused),
 			TEST(tickets_resume_within_a_process_and_not_after_it),
+			TEST(a_ticket_does_not_bring_its_protocol),
 			TEST(a_reload_that_asks_for_client_certificates_forgets_tickets),
 			TEST_END,
 		},
