@@ -252,8 +252,8 @@ static enum scram_result play_by_hand(const struct hand *h)
 
 	snprintf(bare, sizeof bare, "n=%s,r=abcdef%s", h->name, h->first);
 	snprintf(first, sizeof first, "n,,%s", bare);
-	enum scram_result result = scram_server_step(server, passwd, false, first, strlen(first),
-						     &shown, &length);
+	enum scram_result result =
+		scram_server_step(server, passwd, false, first, strlen(first), &shown, &length);
 	if (result == SCRAM_CONTINUES) {
 		int nonce = (int)strcspn(shown, ",");
 		int end = snprintf(last, sizeof last, "c=%s,%.*s%s%s", h->bound, nonce, shown,
@@ -304,9 +304,12 @@ static void unknown_extensions_are_ignored_and_mandatory_ones_fail(void)
 /* RFC 5802 section 5.1: prepared to be looked up, as it came in the proof. */
 static void user_names_are_prepared(void)
 {
-	struct hand h = {"us\xC2\xAD" "er", "", "biws", "", ""}; /* a soft hyphen, which goes */
+	struct hand h = {"us\xC2\xAD"
+			 "er",
+			 "", "biws", "", ""}; /* a soft hyphen, which goes */
 	CU_ASSERT_EQUAL(play_by_hand(&h), SCRAM_PROVEN);
-	h.name = "us\x07" "er";
+	h.name = "us\x07"
+		 "er";
 	CU_ASSERT_EQUAL(play_by_hand(&h), SCRAM_DENIED);
 	h.name = "\xC2\xAD"; /* nothing is left */
 	CU_ASSERT_EQUAL(play_by_hand(&h), SCRAM_DENIED);
