@@ -8,6 +8,11 @@
 #define PASSWD_LINE_MAX 4096
 /* The whole file: 100,000 users with 100-octet secrets are a quarter of it. */
 #define PASSWD_FILE_MAX (64u << 20)
+/*
+ * Kinds of secrets in one file, by what checking them costs: yescrypt, bcrypt with a cost or two,
+ * and what an older system left. A wrong password costs a check of each.
+ */
+#define PASSWD_KINDS_MAX 16
 /* Room for a secret with its {SCHEME}: libcrypt's longest output (384) and the name. */
 #define AUTH_SECRET_SIZE 512
 /* The longest password that libcrypt takes (CRYPT_MAX_PASSPHRASE_SIZE, its NUL included). */

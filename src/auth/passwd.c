@@ -18,9 +18,6 @@
 /* The fields behind the secret: uid, gid, gecos, home. What follows the home is left alone. */
 enum { FIELD_UID, FIELD_GID, FIELD_GECOS, FIELD_HOME, FIELD_COUNT };
 
-/* How many kinds of cost are told apart when the decoy is chosen; a real file has one or two. */
-#define DECOY_KINDS 16
-
 int passwd_error_set(struct passwd_error *error, int result, size_t line, const char *text)
 {
 	error->line = (uint32_t)line;
@@ -233,9 +230,9 @@ static int index_make(struct passwd *p, struct passwd_error *error)
 	return 0;
 }
 
-/* ---- The decoy ---- */
+/* ---- Kinds of secrets ---- */
 
-static bool cost_equal(const struct passwd_entry *a, const struct passwd_entry *b)
+bool passwd_same_kind(const struct passwd_entry *a, const struct passwd_entry *b)
 {
 	size_t length = scheme_cost_prefix(a->scheme, a->secret);
 	return a->scheme == b->scheme && length == scheme_cost_prefix(b->scheme, b->secret) &&
@@ -243,7 +240,7 @@ static bool cost_equal(const struct passwd_entry *a, const struct passwd_entry *
 }
 
 /* Of a random salt and nobody's password; for a file in which nobody can log in. */
-static const struct passwd_entry *decoy_of_none(void)
+static const struct passwd_entry *kind_of_none(void)
 {
 	static const struct passwd_entry none = {
 		.user = "",
@@ -255,33 +252,32 @@ static const struct passwd_entry *decoy_of_none(void)
 	return &none;
 }
 
-static const struct passwd_entry *decoy_find(const struct passwd *p)
+/* The kind of an entry, which is the first of it if there is room; else PASSWD_KINDS_MAX. */
+static size_t kind_note(struct passwd *p, const struct passwd_entry *entry)
 {
-	const struct passwd_entry *kinds[DECOY_KINDS];
-	size_t counts[DECOY_KINDS] = {0};
-	size_t used = 0;
+	size_t kind = 0;
+	while (kind < p->kind_count && !passwd_same_kind(p->kinds[kind], entry))
+		kind++;
+	if (kind == p->kind_count && kind < PASSWD_KINDS_MAX)
+		p->kinds[p->kind_count++] = entry;
+	return kind;
+}
+
+static void kinds_find(struct passwd *p)
+{
+	size_t counts[PASSWD_KINDS_MAX + 1] = {0};
+	size_t most = 0;
 
 	for (size_t i = 0; i < p->count; i++) {
-		const struct passwd_entry *entry = &p->entries[i];
-		if (entry->state != PASSWD_USABLE)
-			continue;
-		size_t kind = 0;
-		while (kind < used && !cost_equal(kinds[kind], entry))
-			kind++;
-		if (kind == DECOY_KINDS)
-			continue;
-		if (kind == used) {
-			kinds[kind] = entry;
-			used++;
-		}
-		counts[kind]++;
+		if (p->entries[i].state == PASSWD_USABLE)
+			counts[kind_note(p, &p->entries[i])]++;
 	}
-
-	size_t most = 0;
-	for (size_t kind = 1; kind < used; kind++)
+	if (p->kind_count == 0)
+		p->kinds[p->kind_count++] = kind_of_none();
+	for (size_t kind = 1; kind < p->kind_count; kind++)
 		if (counts[kind] > counts[most])
 			most = kind;
-	return used == 0 ? decoy_of_none() : kinds[most];
+	p->decoy = p->kinds[most];
 }
 
 /* ---- The generation ---- */
@@ -306,7 +302,7 @@ int passwd_take(char *text, size_t length, struct passwd_error *error, struct pa
 		passwd_unref(p);
 		return result;
 	}
-	p->decoy = decoy_find(p);
+	kinds_find(p);
 	*passwd = p;
 	return 0;
 }
@@ -366,6 +362,16 @@ size_t passwd_count(const struct passwd *p)
 const struct passwd_entry *passwd_at(const struct passwd *p, size_t index)
 {
 	return &p->entries[index];
+}
+
+size_t passwd_kind_count(const struct passwd *p)
+{
+	return p->kind_count;
+}
+
+const struct passwd_entry *passwd_kind_at(const struct passwd *p, size_t kind)
+{
+	return p->kinds[kind];
 }
 
 const struct passwd_entry *passwd_decoy(const struct passwd *p)

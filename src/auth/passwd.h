@@ -85,9 +85,15 @@ const struct passwd_entry *passwd_lookup(const struct passwd *, const char *user
 size_t passwd_count(const struct passwd *);
 const struct passwd_entry *passwd_at(const struct passwd *, size_t index);
 /*
- * The entry whose check costs what most users' checks cost; for names that are unknown. If the file
- * has no usable entry it is one of the default method. Never NULL, never to be logged in with.
+ * One usable entry for each kind of secret in the file: of two entries of a kind the checks cost
+ * the same. If the file has no usable entry there is one kind, of the default method and nobody's.
+ * The first PASSWD_KINDS_MAX of a file are known; at least one. `kind` is 0-based.
  */
+size_t passwd_kind_count(const struct passwd *);
+const struct passwd_entry *passwd_kind_at(const struct passwd *, size_t kind);
+/* Is the entry of the kind of that one? */
+bool passwd_same_kind(const struct passwd_entry *, const struct passwd_entry *);
+/* The kind that most users have: what a user that is unknown is taken for. Never NULL. */
 const struct passwd_entry *passwd_decoy(const struct passwd *);
 
 /* For `check`: why nobody can log in with the entry, as a phrase; NULL if somebody can. */

@@ -17,8 +17,10 @@ struct passwd {
 	/* Open addressing by name: 1 + the index of an entry, 0 = free. At most half full. */
 	uint32_t *slots;
 	size_t slot_count; /* a power of two */
-	const struct passwd_entry *decoy;
-	struct passwd_stamp stamp; /* zeroed if parsed from memory */
+	const struct passwd_entry *kinds[PASSWD_KINDS_MAX];
+	size_t kind_count;
+	const struct passwd_entry *decoy; /* the kind of most */
+	struct passwd_stamp stamp;        /* zeroed if parsed from memory */
 	mode_t mode;
 };
 

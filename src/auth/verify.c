@@ -8,26 +8,47 @@ static bool is_usable(const struct passwd_entry *entry)
 	return entry != NULL && entry->state == PASSWD_USABLE;
 }
 
-/* Whose secret the password is worked on. */
-static const struct passwd_entry *worked_on(const struct passwd *passwd,
-					    const struct passwd_entry *entry)
+/* Work on one secret of each kind but the one that has been worked on. False: it could not be done.
+ */
+static bool work_on_others(const struct passwd *passwd, const struct passwd_entry *done,
+			   const void *password, size_t length)
 {
-	return is_usable(entry) ? entry : passwd_decoy(passwd);
+	bool whole = true;
+	for (size_t i = 0; i < passwd_kind_count(passwd); i++) {
+		const struct passwd_entry *kind = passwd_kind_at(passwd, i);
+		if (done == NULL || !passwd_same_kind(kind, done))
+			whole &= scheme_verify(kind->scheme, kind->secret, password, length) !=
+				 AUTH_TEMPORARY;
+	}
+	return whole;
 }
 
 enum auth_result auth_verify(const struct passwd *passwd, const struct passwd_entry *entry,
 			     const void *password, size_t length)
 {
-	const struct passwd_entry *worked = worked_on(passwd, entry);
-	enum auth_result result = scheme_verify(worked->scheme, worked->secret, password, length);
-	if (!is_usable(entry) && result == AUTH_OK)
-		return AUTH_DENIED; /* it is the decoy's password */
-	return result;
+	const struct passwd_entry *known = is_usable(entry) ? entry : NULL;
+	enum auth_result result = AUTH_DENIED;
+	if (known != NULL)
+		result = scheme_verify(known->scheme, known->secret, password, length);
+	if (result == AUTH_OK)
+		return AUTH_OK;
+	return work_on_others(passwd, known, password, length) ? result : AUTH_TEMPORARY;
 }
 
-bool auth_is_cheap(const struct passwd *passwd, const struct passwd_entry *entry)
+static bool all_are_plain(const struct passwd *passwd)
 {
-	return worked_on(passwd, entry)->scheme == AUTH_SCHEME_PLAIN;
+	return passwd_kind_count(passwd) == 1 &&
+	       passwd_kind_at(passwd, 0)->scheme == AUTH_SCHEME_PLAIN;
+}
+
+bool auth_is_cheap(const struct passwd *passwd, const struct passwd_entry *entry,
+		   const void *password, size_t length)
+{
+	const char *plain = auth_plaintext(entry);
+	if (all_are_plain(passwd))
+		return true;
+	return plain != NULL &&
+	       scheme_verify(AUTH_SCHEME_PLAIN, plain, password, length) == AUTH_OK;
 }
 
 const char *auth_plaintext(const struct passwd_entry *entry)

@@ -24,14 +24,18 @@ static enum auth_result check_digest(const struct passwd_entry *entry,
 	return secret != NULL && matches ? AUTH_OK : AUTH_DENIED;
 }
 
-/* Was this password right for this entry a short while ago? */
+/*
+ * Was this password right for this entry a short while ago? Who cannot have logged in is looked for
+ * as long as who can.
+ */
 static bool is_remembered(const struct court *court, const struct passwd_entry *entry,
 			  const struct pop3_authenticate *event, uint64_t now)
 {
-	if (entry == NULL || entry->state != PASSWD_USABLE || event->challenge != NULL)
-		return false;
-	const struct verified_login login = {entry->user, entry->secret, event->password};
-	return throttle_knows(court->throttle, &court->users->settings.rules, &login, now);
+	bool usable = entry != NULL && entry->state == PASSWD_USABLE;
+	const struct passwd_entry *looked_for = usable ? entry : passwd_decoy(court->users->passwd);
+	const struct verified_login login = {looked_for->user, looked_for->secret, event->password};
+	return throttle_knows(court->throttle, &court->users->settings.rules, &login, now) &&
+	       usable;
 }
 
 static enum auth_result check_password(const struct court *court, const struct passwd_entry *entry,
@@ -54,7 +58,8 @@ static enum auth_result check_password(const struct court *court, const struct p
 enum judge_effort judge_effort(const struct court *court, const struct passwd_entry *entry,
 			       const struct pop3_authenticate *event, uint64_t now)
 {
-	if (event->challenge != NULL || auth_is_cheap(court->users->passwd, entry))
+	if (event->challenge != NULL ||
+	    auth_is_cheap(court->users->passwd, entry, event->password, strlen(event->password)))
 		return JUDGE_COMPARES;
 	return is_remembered(court, entry, event, now) ? JUDGE_REMEMBERS : JUDGE_HASHES;
 }

@@ -370,6 +370,7 @@ static void server_may_go_while_a_password_is_checked_or_denied(void)
 	client_init(&queued, &stage, true);
 	client_init(&denied, &stage, false);
 	client_send(&denied, "USER bob\r\nPASS wrong\r\n");
+	gate_pass(stage.crypt);
 	stage_expect_log(&stage, "user=\"bob\"", "wrong password");
 	gate_close(&gate, stage.crypt);
 	client_send(&checked, "USER alice\r\nPASS wonderland\r\n");

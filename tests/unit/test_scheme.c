@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "auth/cost.h"
+#include "auth/limits.h"
 #include "auth/passwd.h"
 #include "auth/scheme.h"
 #include "auth/scram.h"
@@ -117,7 +118,7 @@ static struct passwd *parse(const char *text)
 	return p;
 }
 
-static void unknown_user_is_worked_on_like_most_users(void)
+static void unknown_user_is_taken_for_one_like_most(void)
 {
 	struct passwd *p = parse("a:{PLAIN}1\n"
 				 "b:" BCRYPT_HELLO "\n"
@@ -127,24 +128,51 @@ static void unknown_user_is_worked_on_like_most_users(void)
 				 "f:{PLAIN}1:0\n"
 				 "g:{PLAIN}\n");
 	CU_ASSERT_STRING_EQUAL(passwd_decoy(p)->user, "b");
-	CU_ASSERT_FALSE(auth_is_cheap(p, NULL));
-	CU_ASSERT_FALSE(auth_is_cheap(p, passwd_lookup(p, "b", false)));
-	CU_ASSERT_FALSE(auth_is_cheap(p, passwd_lookup(p, "e", false)));
-	CU_ASSERT_FALSE(auth_is_cheap(p, passwd_lookup(p, "f", false)));
-	CU_ASSERT(auth_is_cheap(p, passwd_lookup(p, "a", false)));
-	/* The decoy's own password opens nothing. */
+	CU_ASSERT_EQUAL_FATAL(passwd_kind_count(p), 3);
+	CU_ASSERT_STRING_EQUAL(passwd_kind_at(p, 0)->user, "a");
+	CU_ASSERT_STRING_EQUAL(passwd_kind_at(p, 1)->user, "b");
+	CU_ASSERT_STRING_EQUAL(passwd_kind_at(p, 2)->user, "c");
+	CU_ASSERT(passwd_same_kind(passwd_at(p, 1), passwd_at(p, 3)));
+	/* A comparison is enough if it ends well. */
+	CU_ASSERT(auth_is_cheap(p, passwd_lookup(p, "a", false), "1", 1));
+	CU_ASSERT_FALSE(auth_is_cheap(p, passwd_lookup(p, "a", false), "2", 1));
+	CU_ASSERT_FALSE(auth_is_cheap(p, passwd_lookup(p, "b", false), "Hello world!", 12));
+	CU_ASSERT_FALSE(auth_is_cheap(p, passwd_lookup(p, "f", false), "1", 1));
+	CU_ASSERT_FALSE(auth_is_cheap(p, NULL, "1", 1));
+	/* Nobody's password opens nothing, whoever has it. */
 	CU_ASSERT_EQUAL(auth_verify(p, NULL, "Hello world!", 12), AUTH_DENIED);
 	CU_ASSERT_EQUAL(auth_verify(p, passwd_lookup(p, "e", false), "Hello world!", 12),
 			AUTH_DENIED);
+	CU_ASSERT_EQUAL(auth_verify(p, passwd_lookup(p, "a", false), "Hello world!", 12),
+			AUTH_DENIED);
+	CU_ASSERT_EQUAL(auth_verify(p, passwd_lookup(p, "b", false), "1", 1), AUTH_DENIED);
 	CU_ASSERT_EQUAL(auth_verify(p, passwd_lookup(p, "b", false), "Hello world!", 12), AUTH_OK);
+	CU_ASSERT_EQUAL(auth_verify(p, passwd_lookup(p, "a", false), "1", 1), AUTH_OK);
+	passwd_unref(p);
+}
+
+/* Files with more kinds than are known have users that take longer; they can still log in. */
+static void users_of_more_kinds_than_are_known_can_log_in(void)
+{
+	char text[4096] = "";
+	size_t length = 0;
+	for (unsigned i = 0; i < PASSWD_KINDS_MAX; i++)
+		length += (size_t)snprintf(text + length, sizeof text - length,
+					   "u%u:{CRYPT}$5$rounds=%u$saltstring\n", i, 1001 + i);
+	snprintf(text + length, sizeof text - length, "last:" BCRYPT_HELLO "\n");
+	struct passwd *p = parse(text);
+	CU_ASSERT_EQUAL(passwd_kind_count(p), PASSWD_KINDS_MAX);
+	const struct passwd_entry *last = passwd_lookup(p, "last", false);
+	CU_ASSERT_EQUAL(auth_verify(p, last, "Hello world!", 12), AUTH_OK);
+	CU_ASSERT_EQUAL(auth_verify(p, last, "Hello world", 11), AUTH_DENIED);
 	passwd_unref(p);
 }
 
 static void unknown_user_is_cheap_where_all_secrets_are_plain(void)
 {
 	struct passwd *p = parse("a:{PLAIN}1\nb:{PLAIN}2\nc:!\n");
-	CU_ASSERT(auth_is_cheap(p, NULL));
-	CU_ASSERT(auth_is_cheap(p, passwd_lookup(p, "c", false)));
+	CU_ASSERT(auth_is_cheap(p, NULL, "1", 1));
+	CU_ASSERT(auth_is_cheap(p, passwd_lookup(p, "c", false), "1", 1));
 	CU_ASSERT_EQUAL(auth_verify(p, NULL, "1", 1), AUTH_DENIED);
 	CU_ASSERT_EQUAL(auth_verify(p, NULL, "", 0), AUTH_DENIED);
 	passwd_unref(p);
@@ -153,7 +181,7 @@ static void unknown_user_is_cheap_where_all_secrets_are_plain(void)
 static void unknown_user_of_an_empty_file_is_denied_after_a_hash(void)
 {
 	struct passwd *p = parse("# nobody\n");
-	CU_ASSERT_FALSE(auth_is_cheap(p, NULL));
+	CU_ASSERT_FALSE(auth_is_cheap(p, NULL, "x", 1));
 	CU_ASSERT_EQUAL(auth_verify(p, NULL, "x", 1), AUTH_DENIED);
 	passwd_unref(p);
 }
@@ -400,7 +428,8 @@ static const struct test tests[] = {
 	TEST(password_too_long_for_crypt_is_denied),
 	TEST(crypt_error_is_temporary_and_never_a_wrong_password),
 	TEST(disabled_empty_and_root_entries_deny_their_own_password),
-	TEST(unknown_user_is_worked_on_like_most_users),
+	TEST(unknown_user_is_taken_for_one_like_most),
+	TEST(users_of_more_kinds_than_are_known_can_log_in),
 	TEST(unknown_user_is_cheap_where_all_secrets_are_plain),
 	TEST(unknown_user_of_an_empty_file_is_denied_after_a_hash),
 	TEST(only_usable_plain_entries_have_a_plaintext),
