@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/secret.h"
 #include "net/tls_private.h"
 
 struct tls {
@@ -22,6 +23,8 @@ struct tls {
 	struct buffer input;
 	char *block; /* output; NULL while there is none */
 	size_t start, length;
+	gnutls_packet_t record; /* plaintext that has been read in part; NULL: none */
+	size_t taken;           /* of it */
 	enum tls_state state;
 	const char *fault;
 	size_t shaken;       /* octets fed before the handshake was over */
@@ -146,10 +149,30 @@ struct tls *tls_new(struct tls_config *config, struct pool *blocks)
 	return t;
 }
 
+static gnutls_datum_t record_octets(const struct tls *t)
+{
+	gnutls_datum_t octets;
+	gnutls_packet_get(t->record, &octets, NULL);
+	return octets;
+}
+
+/* It may have held a password, and GnuTLS would free it as it is. */
+static void drop_record(struct tls *t)
+{
+	if (t->record == NULL)
+		return;
+	gnutls_datum_t octets = record_octets(t);
+	secret_wipe(octets.data, octets.size);
+	gnutls_packet_deinit(t->record);
+	t->record = NULL;
+	t->taken = 0;
+}
+
 void tls_free(struct tls *t)
 {
 	if (t == NULL)
 		return;
+	drop_record(t);
 	if (t->session != NULL)
 		gnutls_deinit(t->session);
 	buffer_fini(&t->input);
@@ -257,16 +280,33 @@ int tls_shake(struct tls *t)
 
 /* ---- Plaintext ---- */
 
+/* Some of the record at hand, which is dropped once all of it is taken. */
+static ssize_t take(struct tls *t, void *octets, size_t size)
+{
+	gnutls_datum_t all = record_octets(t);
+	size_t left = all.size - t->taken;
+	if (size > left)
+		size = left;
+	memcpy(octets, all.data + t->taken, size);
+	t->taken += size;
+	if (size == left)
+		drop_record(t);
+	return (ssize_t)size;
+}
+
+/* Whole records, in memory that can be wiped: gnutls_record_recv() leaves its own copy behind. */
 ssize_t tls_read(struct tls *t, void *octets, size_t size)
 {
 	int result = t->state == TLS_FAILED ? -EPROTO : 0;
 	if (t->state == TLS_SHAKING)
 		return -EAGAIN;
+	if (result == 0 && t->record != NULL)
+		return take(t, octets, size);
 	while (result == 0 && t->state != TLS_CLOSED) {
 		size_t before = t->input.length;
-		ssize_t got = gnutls_record_recv(t->session, octets, size);
+		ssize_t got = gnutls_record_recv_packet(t->session, &t->record);
 		if (got > 0)
-			return got;
+			return take(t, octets, size);
 		if (got == 0)
 			t->state = TLS_CLOSED;
 		else
