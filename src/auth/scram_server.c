@@ -1,6 +1,7 @@
 /*
  * See scram_server.h. libgsasl asks for what it needs by a callback: iterations and salt once it
- * knows the user, keys once it has the proof, the binding as soon as one is spoken of.
+ * knows the user, keys once it has the proof, the binding as soon as one is spoken of. It wipes
+ * nothing, so what it frees is wiped here.
  */
 #include "auth/scram_server.h"
 
@@ -16,6 +17,7 @@
 #include "auth/limits.h"
 #include "auth/scram.h"
 #include "auth/verify.h"
+#include "auth/wiped_heap.h"
 #include "base/base64.h"
 #include "base/io.h"
 #include "base/secret.h"
@@ -39,10 +41,11 @@ struct scram_server {
 	const struct passwd *passwd;
 	bool strip_domain;
 	/* Once the user has been looked up. */
-	char *user, *authzid;      /* prepared; NULL = none */
-	enum scram_result trouble; /* why that failed; SCRAM_CONTINUES: it did not */
+	char *user, *authzid;       /* prepared; NULL = none */
+	enum scram_result trouble;  /* why that failed; SCRAM_CONTINUES: it did not */
 	struct scram_secret secret; /* its keys, once `has_keys` */
 	bool has_keys;
+	bool has_derived;
 	char *password; /* of which they are to be derived */
 };
 
@@ -78,7 +81,12 @@ bool scram_suits(const char *name, const struct passwd_entry *entry)
 
 /* ---- What a user is shown ---- */
 
-/* Octets that follow from the user's name, for somebody who knows the key alone. */
+/* What follows from a user's name, for somebody who knows the key alone. */
+struct fakes {
+	unsigned char salt[DIGEST_SIZE];
+	unsigned char key[DIGEST_SIZE];
+};
+
 static bool fake(const struct scram_service *service, const char *purpose, const char *user,
 		 unsigned char out[DIGEST_SIZE])
 {
@@ -88,42 +96,43 @@ static bool fake(const struct scram_service *service, const char *purpose, const
 	       gnutls_hmac_fast(GNUTLS_MAC_SHA256, key, sizeof key, user, strlen(user), out) == 0;
 }
 
-static bool take_fake_salt(struct scram_server *server, const char *user, size_t length)
+static void take_fake_salt(struct scram_server *server, const struct fakes *fakes, size_t length)
 {
-	unsigned char octets[DIGEST_SIZE];
-	if (!fake(server->service, "salt", user, octets))
-		return false;
 	server->secret.salt_length = length < DIGEST_SIZE ? length : DIGEST_SIZE;
-	memcpy(server->secret.salt, octets, server->secret.salt_length);
-	return true;
+	memcpy(server->secret.salt, fakes->salt, server->secret.salt_length);
 }
 
 /* The keys are to be derived of this text, with the usual iterations. */
-static bool take_password(struct scram_server *server, const char *user, const char *password)
+static bool take_password(struct scram_server *server, const struct fakes *fakes,
+			  const char *password)
 {
 	server->secret.iterations = SCRAM_ITERATIONS;
+	take_fake_salt(server, fakes, SCRAM_SALT_SIZE);
 	server->password = strdup(password);
-	return server->password != NULL && take_fake_salt(server, user, SCRAM_SALT_SIZE);
+	return server->password != NULL;
+}
+
+static bool take_stored(struct scram_server *server, const struct passwd_entry *entry)
+{
+	server->has_keys = scram_parse(entry->secret, &server->secret);
+	return server->has_keys;
 }
 
 /* As most users are shown, but with keys that nobody has. */
-static bool take_nobody(struct scram_server *server, const char *user)
+static bool take_nobody(struct scram_server *server, const struct fakes *fakes)
 {
 	const struct passwd_entry *decoy = passwd_decoy(server->passwd);
-	unsigned char octets[DIGEST_SIZE];
 	char password[BASE64_SIZE(DIGEST_SIZE)];
-	if (!fake(server->service, "key", user, octets))
-		return false;
 	if (decoy->scheme != AUTH_SCHEME_SCRAM_SHA_256 || server->is_sha1) {
-		base64_encode(octets, sizeof octets, password);
-		return take_password(server, user, password);
+		base64_encode(fakes->key, sizeof fakes->key, password);
+		return take_password(server, fakes, password);
 	}
-	if (!scram_parse(decoy->secret, &server->secret))
+	if (!take_stored(server, decoy))
 		return false;
-	memcpy(server->secret.stored_key, octets, SCRAM_KEY_SIZE);
-	memcpy(server->secret.server_key, octets, SCRAM_KEY_SIZE);
-	server->has_keys = true;
-	return take_fake_salt(server, user, server->secret.salt_length);
+	memcpy(server->secret.stored_key, fakes->key, SCRAM_KEY_SIZE);
+	memcpy(server->secret.server_key, fakes->key, SCRAM_KEY_SIZE);
+	take_fake_salt(server, fakes, server->secret.salt_length);
+	return true;
 }
 
 /*
@@ -133,25 +142,65 @@ static bool take_nobody(struct scram_server *server, const char *user)
 static enum scram_result prepare(struct scram_server *server, Gsasl_property property, char **name)
 {
 	const char *given = gsasl_property_fast(server->session, property);
-	int error = given == NULL
-			    ? GSASL_OK
-			    : gsasl_saslprep(given, GSASL_ALLOW_UNASSIGNED, name, NULL);
+	int error = given == NULL ? GSASL_OK
+				  : gsasl_saslprep(given, GSASL_ALLOW_UNASSIGNED, name, NULL);
 	if (error == GSASL_MALLOC_ERROR)
 		return SCRAM_TEMPORARY;
 	bool is_empty = *name == NULL || **name == '\0';
 	return error != GSASL_OK || (given != NULL && is_empty) ? SCRAM_DENIED : SCRAM_CONTINUES;
 }
 
-static bool show_entry(struct scram_server *server, const char *user)
+/* A name with and without its domain is one user's, and so has one salt, where a domain is nothing.
+ */
+static void unknown_name(const struct scram_server *server, char name[AUTH_USER_MAX + 1])
 {
+	const char *user = server->user;
+	const char *at = server->strip_domain ? strrchr(user, '@') : NULL;
+	size_t length = at == NULL ? strlen(user) : (size_t)(at - user);
+	if (length > AUTH_USER_MAX)
+		length = AUTH_USER_MAX;
+	memcpy(name, user, length);
+	name[length] = '\0';
+}
+
+/* What only those need that do not exist is made for all: it would show in the time. */
+static bool show_entry(struct scram_server *server)
+{
+	struct fakes fakes;
+	char name[AUTH_USER_MAX + 1];
 	const struct passwd_entry *entry =
-		passwd_lookup(server->passwd, user, server->strip_domain);
+		passwd_lookup(server->passwd, server->user, server->strip_domain);
+	unknown_name(server, name);
+	const char *user = entry == NULL ? name : entry->user;
+	if (!fake(server->service, "salt", user, fakes.salt) ||
+	    !fake(server->service, "key", user, fakes.key))
+		return false;
 	if (entry == NULL || entry->state != PASSWD_USABLE || !secret_suits(server->is_sha1, entry))
-		return take_nobody(server, user);
+		return take_nobody(server, &fakes);
 	if (entry->scheme == AUTH_SCHEME_PLAIN)
-		return take_password(server, entry->user, entry->secret);
-	server->has_keys = scram_parse(entry->secret, &server->secret);
-	return server->has_keys;
+		return take_password(server, &fakes, entry->secret);
+	return take_stored(server, entry);
+}
+
+static int derive(struct scram_server *server, const char *password, struct scram_secret *secret)
+{
+	server->has_derived = true;
+	return server->is_sha1 ? scram_derive_sha1(password, strlen(password), secret)
+			       : scram_derive(password, strlen(password), secret);
+}
+
+/*
+ * After a proof that was none: where keys are derived of some users' secrets, they have been
+ * derived of something now.
+ */
+static void work_as_for_others(struct scram_server *server)
+{
+	struct scram_secret nothing = {.iterations = SCRAM_ITERATIONS,
+				       .salt_length = SCRAM_SALT_SIZE};
+	for (size_t i = 0; i < passwd_kind_count(server->passwd) && !server->has_derived; i++) {
+		if (passwd_kind_at(server->passwd, i)->scheme == AUTH_SCHEME_PLAIN)
+			(void)derive(server, "", &nothing);
+	}
 }
 
 static enum scram_result look_up(struct scram_server *server)
@@ -159,7 +208,7 @@ static enum scram_result look_up(struct scram_server *server)
 	enum scram_result result = prepare(server, GSASL_AUTHID, &server->user);
 	if (result == SCRAM_CONTINUES)
 		result = prepare(server, GSASL_AUTHZID, &server->authzid);
-	if (result == SCRAM_CONTINUES && !show_entry(server, server->user))
+	if (result == SCRAM_CONTINUES && !show_entry(server))
 		result = SCRAM_TEMPORARY;
 	return result;
 }
@@ -192,10 +241,7 @@ static int give_key(struct scram_server *server, Gsasl_session *session, Gsasl_p
 	struct scram_secret *secret = &server->secret;
 	size_t size = server->is_sha1 ? SCRAM_SHA1_KEY_SIZE : SCRAM_KEY_SIZE;
 	if (!server->has_keys) {
-		size_t length = strlen(server->password);
-		int error = server->is_sha1 ? scram_derive_sha1(server->password, length, secret)
-					    : scram_derive(server->password, length, secret);
-		if (error < 0)
+		if (derive(server, server->password, secret) < 0)
 			return GSASL_CRYPTO_ERROR;
 		server->has_keys = true;
 	}
@@ -291,9 +337,11 @@ void scram_server_free(struct scram_server *server)
 {
 	if (server == NULL)
 		return;
+	wiped_heap_begin();
 	gsasl_finish(server->session);
 	free(server->user);
 	free(server->authzid);
+	wiped_heap_end();
 	secret_free(server->password);
 	secret_wipe(server, sizeof *server);
 	free(server);
@@ -328,27 +376,17 @@ static bool has_mandatory_extension(const char *message)
 	return strstr(message, ",m=") != NULL;
 }
 
-enum scram_result scram_server_step(struct scram_server *server, const struct passwd *passwd,
-				    bool strip_domain, const char *octets, size_t length,
-				    char **reply, size_t *reply_length)
+/* What libgsasl lets pass, or would wait behind for more; it reads up to a NUL. */
+static bool is_acceptable(const struct scram_server *server, const char *message, size_t length)
 {
-	/* libgsasl would wait for more, and would read up to the NUL. */
-	if (length == 0 || memchr(octets, '\0', length) != NULL)
-		return SCRAM_DENIED;
-	if ((scram_server_user(server) == NULL && has_bad_name(octets)) ||
-	    has_mandatory_extension(octets))
-		return SCRAM_DENIED;
-	server->passwd = passwd;
-	server->strip_domain = strip_domain;
-	int result = gsasl_step(server->session, octets, length, reply, reply_length);
-	server->passwd = NULL;
-	if (server->trouble != SCRAM_CONTINUES) {
-		if (result == GSASL_OK || result == GSASL_NEEDS_MORE)
-			gsasl_free(*reply);
-		*reply = NULL;
-		return server->trouble;
-	}
-	switch (result) {
+	return length > 0 && memchr(message, '\0', length) == NULL &&
+	       !has_mandatory_extension(message) &&
+	       (scram_server_user(server) != NULL || !has_bad_name(message));
+}
+
+static enum scram_result result_of(int gsasl)
+{
+	switch (gsasl) {
 	case GSASL_OK:
 		return SCRAM_PROVEN;
 	case GSASL_NEEDS_MORE:
@@ -359,6 +397,37 @@ enum scram_result scram_server_step(struct scram_server *server, const struct pa
 	default:
 		return SCRAM_DENIED;
 	}
+}
+
+static enum scram_result ask_gsasl(struct scram_server *server, const char *octets, size_t length,
+				   char **reply, size_t *reply_length)
+{
+	enum scram_result result =
+		result_of(gsasl_step(server->session, octets, length, reply, reply_length));
+	if (server->trouble == SCRAM_CONTINUES)
+		return result;
+	if (result == SCRAM_PROVEN || result == SCRAM_CONTINUES)
+		gsasl_free(*reply);
+	*reply = NULL;
+	return server->trouble;
+}
+
+enum scram_result scram_server_step(struct scram_server *server, const struct passwd *passwd,
+				    bool strip_domain, const char *octets, size_t length,
+				    char **reply, size_t *reply_length)
+{
+	bool is_proof = scram_server_user(server) != NULL;
+	if (!is_acceptable(server, octets, length))
+		return SCRAM_DENIED;
+	server->passwd = passwd;
+	server->strip_domain = strip_domain;
+	wiped_heap_begin();
+	enum scram_result result = ask_gsasl(server, octets, length, reply, reply_length);
+	wiped_heap_end();
+	if (is_proof && result == SCRAM_DENIED)
+		work_as_for_others(server);
+	server->passwd = NULL;
+	return result;
 }
 
 const char *scram_server_user(const struct scram_server *server)
