@@ -124,5 +124,6 @@ clean:
 -include tests/fuzz/fuzz.mk
 -include tests/oom/oom.mk
 -include tests/store/store.mk
+-include tests/secrets/secrets.mk
 -include install.mk
 -include $(LIB_OBJECTS:.o=.d) $(APP_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d)

@@ -268,6 +268,12 @@ class Server:
             return sum(int(line.split()[1]) for line in file
                        if line.startswith(("Private_Dirty:", "Private_Clean:")))
 
+    def cpu_seconds(self):
+        """Time of the processor that it has used up to now."""
+        with open(f"/proc/{self.pid}/stat", encoding="latin-1") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def status(self, field):
         """Words of a line of /proc/PID/status, such as Uid or Groups."""
         with open(f"/proc/{self.pid}/status", encoding="ascii") as file:

@@ -16,13 +16,14 @@ _made = []
 
 
 def authority():
-    """The CA of this run, with a server certificate named localhost."""
+    """The CA of this run, with server certificates named localhost and localhost-rsa."""
     if not _made:
         folder = tempfile.mkdtemp(prefix="pop3-ca-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         os.chmod(folder, 0o755)
         made = Authority(folder)
         made.issue("localhost")
+        made.issue("localhost-rsa", rsa=True)
         _made.append(made)
     return _made[0]
 
