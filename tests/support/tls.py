@@ -34,13 +34,14 @@ class Authority:
         return os.path.join(self.folder, name)
 
     def issue(self, name, rsa=False, days=1, names="DNS:localhost,IP:127.0.0.1", subject=None,
-              purpose="serverAuth"):
-        """A certificate (files name.pem and name.key) with its serial number: paths of both."""
+              purpose="serverAuth", extensions=""):
+        """A certificate (files name.pem and name.key) with its serial number: paths of both.
+        extensions: further lines for openssl."""
         self.serial += 1
         kind = (["rsa:2048"] if rsa else ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
         openssl("req", "-new", "-nodes", "-subj", subject or "/CN=" + name, "-newkey", *kind,
                 "-keyout", self.path(name + ".key"), "-out", self.path(name + ".csr"))
-        extensions = f"keyUsage=digitalSignature\nextendedKeyUsage={purpose}\n"
+        extensions += f"keyUsage=digitalSignature\nextendedKeyUsage={purpose}\n"
         if names:
             extensions += f"subjectAltName={names}\n"
         start = ["-not_before", "20200101000000Z", "-not_after", "20200102000000Z"]
