@@ -81,7 +81,7 @@ class Scan(TlsCase):
 
     # -- testssl.sh
 
-    def testssl(self, way):
+    def findings_of_testssl(self, way):
         """The findings: id -> (severity, text). One id may come several times: the worst counts."""
         with tempfile.TemporaryDirectory(prefix="pop3-scan-") as folder:
             path = os.path.join(folder, "findings.json")
@@ -97,7 +97,7 @@ class Scan(TlsCase):
                 return json.load(file)
 
     def judge_findings(self, way):
-        findings = self.testssl(way)
+        findings = self.findings_of_testssl(way)
         names = {finding["id"] for finding in findings}
         # It came to its end, and looked for what it is asked for.
         self.assertIn("scanTime", names)
