@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include "auth/limits.h"
+#include "auth/wiped_heap.h"
 #include "base/base64.h"
 #include "base/number.h"
 #include "base/secret.h"
+#include "base/utf8.h"
 
 /* The text up to the next comma, which *text then stands behind; false: there is no comma. */
 static bool field_next(const char **text, const char **field, size_t *length)
@@ -60,11 +62,25 @@ struct hash {
  * Clients prepare a password beyond ASCII by SASLprep before it goes into a proof (RFC 5802 section
  * 2.2). OpaqueString, its successor (RFC 8265), makes the same of all but characters that are
  * another's compatible form. What cannot be prepared is taken as it is. False: out of memory.
+ * `made` is wiped and freed by free_prepared(); its data is NULL if the text stays as it is.
  */
-static bool prepare(const void *password, size_t length, gnutls_datum_t *prepared)
+static bool prepare(const void *password, size_t length, gnutls_datum_t *made)
 {
-	return gnutls_utf8_password_normalize(password, (unsigned)length, prepared,
-					      GNUTLS_UTF8_IGNORE_ERRS) >= 0;
+	made->data = NULL;
+	if (utf8_is_ascii(password, length))
+		return true;
+	wiped_heap_begin();
+	int error = gnutls_utf8_password_normalize(password, (unsigned)length, made,
+						   GNUTLS_UTF8_IGNORE_ERRS);
+	wiped_heap_end();
+	return error >= 0;
+}
+
+static void free_prepared(gnutls_datum_t *made)
+{
+	if (made->data != NULL)
+		secret_wipe(made->data, made->size);
+	gnutls_free(made->data);
 }
 
 /*
@@ -78,10 +94,13 @@ static int derive(const struct hash *hash, const void *password, size_t length,
 	static const char server[] = "Server Key";
 	unsigned char salted[SCRAM_KEY_SIZE];
 	unsigned char key[SCRAM_KEY_SIZE];
-	gnutls_datum_t phrase;
+	gnutls_datum_t prepared;
 	gnutls_datum_t salt = {secret->salt, (unsigned int)secret->salt_length};
-	if (!prepare(password, length, &phrase))
+	if (!prepare(password, length, &prepared))
 		return -ENOMEM;
+	gnutls_datum_t phrase = prepared;
+	if (prepared.data == NULL)
+		phrase = (gnutls_datum_t){(void *)(uintptr_t)password, (unsigned)length};
 
 	int failed = gnutls_pbkdf2(hash->mac, &phrase, &salt, secret->iterations, salted,
 				   hash->size) < 0 ||
@@ -90,8 +109,7 @@ static int derive(const struct hash *hash, const void *password, size_t length,
 		     gnutls_hash_fast(hash->digest, key, hash->size, secret->stored_key) < 0 ||
 		     gnutls_hmac_fast(hash->mac, salted, hash->size, server, sizeof server - 1,
 				      secret->server_key) < 0;
-	secret_wipe(phrase.data, phrase.size);
-	gnutls_free(phrase.data);
+	free_prepared(&prepared);
 	secret_wipe(salted, sizeof salted);
 	secret_wipe(key, sizeof key);
 	return failed ? -ENOMEM : 0;
