@@ -24,7 +24,7 @@ struct throttle_rules {
 	uint32_t delay_max;    /* the longest that this can become */
 	uint32_t login_delay;  /* from one login of a user to the next (RFC 2449 section 6.5) */
 	uint32_t remember;     /* how long a password that was right is known without a hash */
-	bool on_loopback; /* they hold for peers on this machine, too; login_delay always does */
+	bool on_loopback;  /* they hold for peers on this machine, too; login_delay always does */
 	bool strip_domain; /* names that differ behind their last "@" alone may be one user's */
 };
 

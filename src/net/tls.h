@@ -54,8 +54,8 @@ ssize_t tls_write(struct tls *, const void *octets, size_t length);
 /* Nothing more will be written: say so to the client (close_notify), once. */
 void tls_close(struct tls *);
 
-/* What is known of an open stream: `tls`, `tls_version`, `tls_cipher`, the channel binding and the client
- * certificate. The rest is left alone. */
+/* What is known of an open stream: `tls`, `tls_version`, `tls_cipher`, the channel binding and the
+ * client certificate. The rest is left alone. */
 void tls_describe(const struct tls *, struct pop3_info *);
 
 #endif

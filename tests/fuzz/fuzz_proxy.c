@@ -79,8 +79,8 @@ static void check_header(const struct result *r, const uint8_t *data)
 	check_text(h->tls_version, sizeof h->tls_version);
 	check_text(h->tls_cipher, sizeof h->tls_cipher);
 	check_text(h->certificate, sizeof h->certificate);
-	CHECK(h->tls || (h->tls_version[0] == '\0' && h->tls_cipher[0] == '\0' &&
-			 h->certificate[0] == '\0'));
+	CHECK(h->tls ||
+	      (h->tls_version[0] == '\0' && h->tls_cipher[0] == '\0' && h->certificate[0] == '\0'));
 	CHECK(h->alpn || !h->alpn_pop3);
 	if (!h->unknown)
 		check_line(h, data, r->taken);

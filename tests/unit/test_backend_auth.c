@@ -453,7 +453,8 @@ static void guesses_at_a_user_by_names_with_domains_are_counted_together(void)
 	login(&guesser, "bob@c.example", "builder", THROTTLED);
 	stage_expect_log(&stage, "user=\"bob@c.example\"", "too many failed logins of this user");
 	login(&guesser, "nobody@c.example", "wrong", THROTTLED);
-	stage_expect_log(&stage, "user=\"nobody@c.example\"", "too many failed logins of this user");
+	stage_expect_log(&stage, "user=\"nobody@c.example\"",
+			 "too many failed logins of this user");
 	client_logs_in(&guesser, "alice@a.example", "wonderland");
 	client_fini(&guesser);
 	stage_fini(&stage);

@@ -226,11 +226,11 @@ static enum proxy_status fields(const char *octets, size_t length, struct proxy_
 static void tls_and_alpn_are_told(void)
 {
 	struct proxy_header h;
-	CU_ASSERT_EQUAL(
-		fields(OCTETS("\1\0\4pop3\x20\0\x20\7\0\0\0\0\x21\0\7TLSv1.3\x22\0\5alice"
-			      "\x23\0\6" "A-GCM1"),
-		       &h),
-		PROXY_DONE);
+	CU_ASSERT_EQUAL(fields(OCTETS("\1\0\4pop3\x20\0\x20\7\0\0\0\0\x21\0\7TLSv1.3\x22\0\5alice"
+				      "\x23\0\6"
+				      "A-GCM1"),
+			       &h),
+			PROXY_DONE);
 	CU_ASSERT(h.tls && h.alpn && h.alpn_pop3);
 	CU_ASSERT_STRING_EQUAL(h.tls_version, "TLSv1.3");
 	CU_ASSERT_STRING_EQUAL(h.tls_cipher, "A-GCM1");
