@@ -7,22 +7,8 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "net/tls_priorities.h"
 #include "net/tls_private.h"
-
-/*
- * RFC 8314 section 4, RFC 9325: TLS 1.2 and 1.3, authenticated encryption and ephemeral elliptic
- * curves alone. Each word that is missing is a decision: with finite-field groups a handshake would
- * cost hundreds of times as much; CBC, static RSA and SHA-1 are broken or brittle.
- */
-static const char priorities[] =
-	"NONE:+VERS-TLS1.3:+VERS-TLS1.2:+ECDHE-ECDSA:+ECDHE-RSA:"
-	"+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:+AEAD:"
-	"+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:"
-	"+SIGN-ECDSA-SECP256R1-SHA256:+SIGN-ECDSA-SECP384R1-SHA384:+SIGN-EDDSA-ED25519:"
-	"+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SHA384:"
-	"+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-PSS-RSAE-SHA384:+SIGN-RSA-PSS-RSAE-SHA512:"
-	"+SIGN-RSA-SHA256:+SIGN-RSA-SHA384:+SIGN-RSA-SHA512:"
-	"+CTYPE-SRV-X509:+CTYPE-CLI-X509:+COMP-NULL:%SERVER_PRECEDENCE";
 
 /* In bits and certificates: what a client may make us verify. */
 #define CLIENT_KEY_MAX   8192
@@ -120,7 +106,7 @@ static int allocate(struct tls_config *c, const struct tls_report *report)
 	if (error < 0)
 		return tls_report_error(report, "TLS", error);
 	gnutls_certificate_set_flags(c->credentials, GNUTLS_CERTIFICATE_API_V2);
-	error = gnutls_priority_init(&c->priorities, priorities, NULL);
+	error = gnutls_priority_init(&c->priorities, TLS_PRIORITIES, NULL);
 	return error < 0 ? tls_report_error(report, "TLS priorities", error) : 0;
 }
 
