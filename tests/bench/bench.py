@@ -24,39 +24,15 @@ from large import Large, deleted_of
 from mailboxes import (EMPTY_USERS, IDLE_USERS, LOGIN_USERS, LargeMailbox, all_mailboxes,
                        write_tree)
 from report import Row, passed, table, write_results
-from servers import BenchError, Dovecot, Emitter, PollServer, all_names, undisturbed
+from rows import MAILBOXES, ROWS
+from secure import Secure
+from servers import (BenchError, Dovecot, Emitter, PollServer, SecureDovecot, TlsServer, all_names,
+                     undisturbed)
 
 STARTS = 20        # for exec to first greeting
 SINGLE_RUNS = 3    # of what is not a rate
 SETTLE_SECONDS = 2.0
 FAULTS_SHOWN = 20
-
-ROWS = [
-    Row("logins_8", "logins, 8 at once", "/s", at_least=3, digits=0),
-    Row("logins_64", "logins, 64 at once", "/s", at_least=3, digits=0),
-    Row("retr_pipelined", "RETR 400 messages, pipelined", "MB/s", at_least=2, digits=0),
-    Row("retr_one_by_one", "RETR 400 messages, one by one", "MB/s", at_least=2, digits=0),
-    Row("retr_50_mb", "RETR one message of 50 MB", "MB/s", at_least=2, digits=0),
-    Row("delayed_ack_stalls", "replies over 35 ms, delayed ACKs", "replies", at_most=0, digits=0),
-    Row("noop_among_5000", "NOOP among 5,000 idle / among 10", "x", at_most=3, digits=2),
-    Row("idle_session_memory", "idle session, private memory", "KiB", at_most=4, digits=2),
-    Row("exec_to_greeting", "exec to first greeting", "ms", at_most=20),
-    Row("idle_server_memory", "idle server, anonymous memory", "KiB", at_most=2048, digits=0),
-    Row("large_first_login", "{n} messages, first login", "ms", share=1/2),
-    Row("large_first_noop", "NOOP meanwhile / on the idle server, p99", "x", at_most=5, digits=2),
-    Row("large_login", "{n} messages, unchanged: PASS + STAT", "ms", share=1/10),
-    Row("large_list", "{n} messages, unchanged: LIST", "ms", share=1/2),
-    Row("large_uidl", "{n} messages, unchanged: UIDL", "ms", share=1/4),
-    Row("large_delivered", "{n} messages, one more: PASS + STAT", "ms", share=1/4),
-    Row("large_delete", "{n} messages: DELE of {deleted} and QUIT, synced", "ms", share=1),
-    Row("large_session_memory", "{n} messages, memory for each", "octets", at_most=24, digits=2),
-    Row("traffic", "{rate} deliveries a second, lost or doubled", "messages", at_most=0, digits=0,
-        exact=True),
-]
-
-MAILBOXES = {"logins": "login", "retr_50": "big", "retr": "mixed", "delayed": "mixed",
-             "noop": "empty", "idle": "idle", "exec": "idle", "large": "large",
-             "traffic": "traffic"}
 
 
 class Stop(Exception):
@@ -78,7 +54,8 @@ class Bench:
         self.rows = self.wanted_rows()
         for row in self.rows:
             row.title = row.title.format(n=f"{self.messages:,}", rate=readers.RATE,
-                                         deleted=f"{deleted_of(self.messages):,}")
+                                         deleted=f"{deleted_of(self.messages):,}",
+                                         flood=measure.FLOOD_CLIENTS)
         self.loadgen = measure.Loadgen(os.path.join(self.build, "loadgen"))
         self.servers = []
         self.folder = None
@@ -108,13 +85,18 @@ class Bench:
     def emitter(self):
         return os.path.abspath(os.environ.get("POP3_EMITTER") or self.program("pop3-emitter"))
 
-    def make_server(self, kind, folder, boxes):
+    def make_server(self, kind, folder, boxes, pair=None, **options):
+        """pair: certificate and key, for a server that has TLS, too. options: of Emitter."""
         folder = os.path.join(self.folder, folder)
         os.makedirs(folder, exist_ok=True)
         if kind == "emitter":
-            server = Emitter(folder, boxes, self.user, self.emitter())
+            server = Emitter(folder, boxes, self.user, self.emitter(), pair, **options)
+        elif kind == "dovecot" and pair:
+            server = SecureDovecot(folder, all_names(boxes), self.user, pair)
         elif kind == "dovecot":
             server = Dovecot(folder, all_names(boxes), self.user)
+        elif pair:
+            server = TlsServer(folder, self.program("tlsserver"), pair)
         else:
             server = PollServer(folder, self.program("pollserver"))
         self.servers.append(server)
@@ -146,6 +128,7 @@ class Bench:
             raise BenchError("BENCH_OURS is emitter, dovecot or poll")
         self.program("loadgen")
         self.program("pollserver")
+        self.program("tlsserver")
         if self.kind == "emitter":
             self.emitter()
         self.user = place.mail_user()
@@ -165,16 +148,18 @@ class Bench:
 
     def rate(self, name, server):
         """One measurement of a row that both servers have."""
-        if name.startswith("logins"):
+        options = server.secure() if name.startswith("tls_") else {}
+        if "logins" in name:
             clients = int(name.rpartition("_")[2])
-            return measure.logins(self.loadgen, server, clients, LOGIN_USERS, self.seconds)
+            return measure.logins(self.loadgen, server, clients, LOGIN_USERS, self.seconds,
+                                  **options)
         if name == "delayed_ack_stalls":
             slow, worst = measure.stall(self.loadgen, server)
             self.worst.setdefault(server, []).append(worst)
             return slow
-        box = self.boxes["big" if name == "retr_50_mb" else "mixed"]
-        speed, got = measure.retr(self.loadgen, server, box, name == "retr_pipelined",
-                                  self.seconds)
+        box = self.boxes["big" if name.endswith("retr_50_mb") else "mixed"]
+        speed, got = measure.retr(self.loadgen, server, box, name.endswith("retr_pipelined"),
+                                  self.seconds, **options)
         self.counts.setdefault(name, set()).add(got)
         return speed
 
@@ -185,14 +170,14 @@ class Bench:
                 value = self.rate(row.name, server)
                 (row.ours if server is ours else row.dovecot).append(value)
 
-    def compare(self):
-        """The alternating rounds, after one that is not measured."""
-        rows = [row for row in self.rows if row.at_least or row.name == "delayed_ack_stalls"]
+    def compare(self, rows, pair=None):
+        """The alternating rounds, after one that is not measured; under TLS if there is a pair."""
         if not rows:
             return
         self.worst = {}
-        ours = self.make_server(self.kind, "ours", self.boxes).start()
-        dovecot = self.make_server("dovecot", "dovecot", self.boxes).start()
+        self.counts = {}
+        ours = self.make_server(self.kind, "ours", self.boxes, pair).start()
+        dovecot = self.make_server("dovecot", "dovecot", self.boxes, pair).start()
         seconds, self.seconds = self.seconds, min(self.seconds, 0.5)
         for row in rows:
             for server in (ours, dovecot):
@@ -205,11 +190,11 @@ class Bench:
                 f"{row.name} {row.ours[-1]:.0f}/{row.dovecot[-1]:.0f}" for row in rows),
                 flush=True)
         stalls = self.row("delayed_ack_stalls")
-        if stalls:
+        if stalls in rows:
             stalls.note = (f"slowest reply {max(self.worst[ours]):.1f} ms, "
                            f"dovecot {max(self.worst[dovecot]):.1f} ms")
         self.check_counts()
-        self.bound(rows, dovecot)
+        self.bound(rows, pair)
         ours.stop()
         dovecot.stop()
 
@@ -221,14 +206,15 @@ class Bench:
             messages, octets = next(iter(seen))
             print(f"{name}: both sent {messages} messages, {octets} octets a session")
 
-    def bound(self, rows, dovecot):
+    def bound(self, rows, pair):
         """What a server that only says +OK reaches: the most that the logins can show."""
-        names = [row for row in rows if row.name.startswith("logins")]
+        names = [row for row in rows if "logins" in row.name]
         if not names:
             return
-        server = self.make_server("poll", "poll", {}).start()
+        server = self.make_server("poll", "poll", {}, pair).start()
         for row in names:
-            bound = Row(row.name + "_bound", f"  bare poll server, {row.title[8:]}", "/s",
+            clients = row.name.rpartition("_")[2]
+            bound = Row(row.name + "_bound", f"  bare {server.name}, {clients} at once", "/s",
                         information=True, digits=0, dovecot=row.dovecot)
             for _ in range(min(self.rounds, SINGLE_RUNS)):
                 bound.ours.append(self.rate(row.name, server))
@@ -306,8 +292,10 @@ class Bench:
 
     def run(self):
         self.prepare()
-        self.compare()
+        self.compare([row for row in self.rows if not row.name.startswith("tls_") and
+                      (row.at_least or row.name == "delayed_ack_stalls")])
         self.alone()
+        Secure(self).run()
         self.large()
         self.traffic()
         print("\n" + table(self.rows, {"emitter": "pop3-emitter"}.get(self.kind, self.kind)))

@@ -11,6 +11,19 @@ from support.case import TestCase
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
 
+# What is sent after +OK, and the octets of the message that it stands for.
+BODIES = [
+    (b".\r\n", 0),
+    (b"..\r\n.\r\n", 3),
+    (b"a\r\n..b\r\n\r\n.\r\n", 9),
+    (b"a\rb\r\n..\r\n.\r\n", 8),
+    (b"x" * 300 + b"\r\n..y\r\n.\r\n", 306),
+    (b"..\r\r\n.\r\n", 4),
+    (b"x" * 254 + b"\r\n...\r\n.\r\n", 260),
+    (b"x" * 255 + b"\r\n..\r\n.\r\n", 260),
+]
+BODIES_OCTETS = 850
+
 
 class FakeServer:
     """Serves one client after the other, or several at once; sends in pieces of a given size."""
@@ -21,6 +34,10 @@ class FakeServer:
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
         threading.Thread(target=self.run, daemon=True).start()
+
+    def secured(self, peer):
+        """The socket that the session is on, which TLS may be in the way to."""
+        return peer
 
     def answer(self, words):
         """What is sent in reply to a command of those words."""
@@ -37,7 +54,8 @@ class FakeServer:
             threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
 
     def serve(self, peer):
-        with contextlib.suppress(OSError), peer, peer.makefile("rb") as lines:
+        with contextlib.suppress(OSError), self.secured(peer) as peer, \
+                peer.makefile("rb") as lines:
             self.send(peer, b"+OK\r\n")
             for line in lines:
                 self.send(peer, self.answer(line.split()))
@@ -48,6 +66,24 @@ class FakeServer:
 
     def close(self):
         self.socket.close()
+
+
+class MailServer(FakeServer):
+    """Sends BODIES, except for one message that it loses from the second session on."""
+
+    def __init__(self, piece=1 << 20, lost_message=None):
+        self.lost_message = lost_message
+        super().__init__(piece)
+
+    def answer(self, words):
+        if words[0] == b"STAT":
+            return b"+OK %d 0\r\n" % len(BODIES)
+        if words[0] != b"RETR":
+            return b"+OK\r\n"
+        number = int(words[1])
+        if number == self.lost_message and self.sessions > 1:
+            return b"+OK\r\n.\r\n"
+        return b"+OK\r\n" + BODIES[number - 1][0]
 
 
 class LoadTest(TestCase):
@@ -61,6 +97,15 @@ class LoadTest(TestCase):
         command = [os.path.join(BUILD, "loadgen"), mode]
         command += [f"{key}={value}" for key, value in options.items()]
         return subprocess.run(command, input=b"\n", capture_output=True, timeout=120, check=False)
+
+    def bare(self, program, *arguments):
+        """The port of one of the bare servers, ended with the test."""
+        process = subprocess.Popen([os.path.join(BUILD, program), *arguments],
+                                   stdout=subprocess.PIPE)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.addCleanup(process.stdout.close)
+        return int(process.stdout.readline().decode().rpartition(":")[2])
 
     def fake(self, kind, *arguments):
         """A server of that kind, closed at the end."""

@@ -22,7 +22,8 @@ enum {
 enum step { GREETING, USER_REPLY, PASS_REPLY, STAT_REPLY, QUIT_REPLY };
 
 struct client {
-	int fd;
+	struct stream stream;
+	struct ticket ticket; /* of its last session, if tickets are wanted */
 	enum step step;
 	uint64_t first_user;
 	uint64_t last_user; /* one behind */
@@ -33,9 +34,10 @@ struct client {
 struct crowd {
 	const struct options *options;
 	int poll;
-	uint64_t active;   /* slots with an open session */
-	uint64_t deadline; /* logins only */
-	int *kept;         /* opening only: where finished sessions go */
+	uint64_t active;     /* slots with an open session */
+	uint64_t deadline;   /* logins only */
+	bool login;          /* else QUIT comes first */
+	struct stream *kept; /* opening only: where finished sessions go */
 	size_t kept_count;
 	struct crowd_result result;
 	struct client *clients;
@@ -49,14 +51,13 @@ static void client_start(struct crowd *crowd, struct client *client)
 
 	client->step = GREETING;
 	reply_begin(&client->reply, false);
-	client->fd = load_connect(crowd->options->port, SOCK_NONBLOCK);
-	if (client->fd < 0) {
+	if (stream_open(&client->stream, crowd->options, &client->ticket) < 0) {
 		crowd->result.failures++;
 		return;
 	}
-	if (epoll_ctl(crowd->poll, EPOLL_CTL_ADD, client->fd, &event) < 0) {
+	if (epoll_ctl(crowd->poll, EPOLL_CTL_ADD, client->stream.fd, &event) < 0) {
 		perror("loadgen: epoll_ctl");
-		close(client->fd);
+		stream_close(&client->stream);
 		crowd->result.failures++;
 		return;
 	}
@@ -67,7 +68,7 @@ static void client_fail(struct crowd *crowd, struct client *client, const char *
 {
 	fprintf(stderr, "loadgen: user %s%04llu, step %u: %s\n", crowd->options->prefix,
 		(unsigned long long)client->user, (unsigned)client->step, reason);
-	close(client->fd);
+	stream_close(&client->stream);
 	crowd->active--;
 	crowd->result.failures++;
 }
@@ -82,6 +83,18 @@ static bool client_advance(struct client *client)
 	return false;
 }
 
+/* What is known of tickets when a session is over. */
+static void client_count_tickets(struct crowd *crowd, struct client *client)
+{
+	if (!crowd->options->resume)
+		return;
+	if (client->ticket.data != NULL) {
+		crowd->result.offered++;
+		crowd->result.resumed += stream_is_resumed(&client->stream);
+	}
+	ticket_keep(&client->ticket, &client->stream);
+}
+
 /* A session has reached its last step: repeat it, or keep it open and open the next one. */
 static void client_finish(struct crowd *crowd, struct client *client)
 {
@@ -89,40 +102,45 @@ static void client_finish(struct crowd *crowd, struct client *client)
 
 	crowd->active--;
 	crowd->result.sessions++;
+	client_count_tickets(crowd, client);
 	if (crowd->kept == NULL) {
-		close(client->fd);
+		stream_close(&client->stream);
 		more = load_now() < crowd->deadline;
 	} else {
-		epoll_ctl(crowd->poll, EPOLL_CTL_DEL, client->fd, NULL);
-		crowd->kept[crowd->kept_count] = client->fd;
+		epoll_ctl(crowd->poll, EPOLL_CTL_DEL, client->stream.fd, NULL);
+		crowd->kept[crowd->kept_count] = client->stream;
 		crowd->kept_count++;
 	}
 	if (more && crowd->result.failures < FAILURES_MAX)
 		client_start(crowd, client);
 }
 
-static int client_send(struct crowd *crowd, const struct client *client)
+static int client_send(struct crowd *crowd, struct client *client)
 {
 	char line[LOAD_COMMAND_MAX];
 
+	if (!crowd->login)
+		client->step = STAT_REPLY;
 	switch (client->step) {
 	case GREETING:
-		return load_send(client->fd, line,
-				 load_user_line(crowd->options, client->user, line));
+		return stream_send(&client->stream, line,
+				   load_user_line(crowd->options, client->user, line));
 	case USER_REPLY:
-		return load_send(client->fd, crowd->pass, crowd->pass_length);
+		return stream_send(&client->stream, crowd->pass, crowd->pass_length);
 	case PASS_REPLY:
-		return load_send(client->fd, "STAT\r\n", 6);
+		return stream_send(&client->stream, "STAT\r\n", 6);
 	default:
-		return load_send(client->fd, "QUIT\r\n", 6);
+		return stream_send(&client->stream, "QUIT\r\n", 6);
 	}
 }
 
 /* A whole reply is there: says what comes next, or ends the session. */
 static void client_next(struct crowd *crowd, struct client *client)
 {
-	enum step last = crowd->kept == NULL ? QUIT_REPLY : STAT_REPLY;
+	enum step last = QUIT_REPLY;
 
+	if (crowd->kept != NULL)
+		last = crowd->login ? STAT_REPLY : GREETING;
 	if (!client->reply.ok) {
 		client_fail(crowd, client, client->reply.status);
 	} else if (client->step == last) {
@@ -137,8 +155,8 @@ static void client_next(struct crowd *crowd, struct client *client)
 
 static void client_read(struct crowd *crowd, struct client *client)
 {
-	char data[1024];
-	ssize_t got = recv(client->fd, data, sizeof data, 0);
+	const char *data;
+	ssize_t got = stream_receive(&client->stream, &data);
 
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -192,15 +210,18 @@ static int crowd_run(struct crowd *crowd, uint64_t slots, uint64_t first, uint64
 		client_start(crowd, client);
 	}
 	crowd_loop(crowd);
+	for (uint64_t i = 0; i < slots; i++)
+		ticket_free(&crowd->clients[i].ticket);
 	close(crowd->poll);
 	free(crowd->clients);
 	return 0;
 }
 
-int crowd_logins(const struct options *options, struct crowd_result *result)
+int crowd_logins(const struct options *options, bool login, struct crowd_result *result)
 {
 	uint64_t start = load_now();
 	struct crowd crowd = {.options = options,
+			      .login = login,
 			      .deadline = start + options->milliseconds * (LOAD_SECOND / 1000)};
 
 	if (options->clients == 0 || options->clients > options->users) {
@@ -214,9 +235,9 @@ int crowd_logins(const struct options *options, struct crowd_result *result)
 	return 0;
 }
 
-int crowd_open(const struct options *options, uint64_t first, uint64_t last, int *fds)
+int crowd_open(const struct options *options, uint64_t first, uint64_t last, struct stream *streams)
 {
-	struct crowd crowd = {.options = options, .kept = fds};
+	struct crowd crowd = {.options = options, .login = options->login != 0, .kept = streams};
 	uint64_t slots = last - first < OPENERS ? last - first : OPENERS;
 
 	if (crowd_run(&crowd, slots, first, last) < 0)

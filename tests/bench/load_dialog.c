@@ -57,7 +57,7 @@ int dialog_greet(const struct options *options, uint64_t user)
 {
 	struct timeval hang = {.tv_sec = LOAD_HANG_MILLISECONDS / 1000};
 	int on = 1;
-	int fd = load_connect(options->port, 0);
+	int fd = load_connect(options, 0);
 
 	if (fd < 0)
 		return -1;

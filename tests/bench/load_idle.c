@@ -16,13 +16,13 @@ enum {
 };
 
 /* How many of the sessions the server has closed, or sent something to, in the meantime. */
-static uint64_t count_lost(const int *fds, uint64_t count)
+static uint64_t count_lost(const struct stream *streams, uint64_t count)
 {
 	uint64_t lost = 0;
 	char octet;
 
 	for (uint64_t i = 0; i < count; i++) {
-		ssize_t got = recv(fds[i], &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+		ssize_t got = recv(streams[i].fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
 
 		if (got >= 0 || errno != EAGAIN)
 			lost++;
@@ -32,18 +32,18 @@ static uint64_t count_lost(const int *fds, uint64_t count)
 
 int mode_idle(const struct options *options)
 {
-	int *fds = calloc(options->users + 1, sizeof *fds);
+	struct stream *streams = calloc(options->users + 1, sizeof *streams);
 	uint64_t lost;
 
-	if (fds == NULL || crowd_open(options, 0, options->users, fds) < 0) {
-		free(fds);
+	if (streams == NULL || crowd_open(options, 0, options->users, streams) < 0) {
+		free(streams);
 		return 1;
 	}
 	printf("open=%llu\n", (unsigned long long)options->users);
 	load_wait_for_caller();
-	lost = count_lost(fds, options->users);
+	lost = count_lost(streams, options->users);
 	printf("lost=%llu\n", (unsigned long long)lost);
-	free(fds);
+	free(streams);
 	return lost == 0 ? 0 : 1;
 }
 
@@ -75,17 +75,17 @@ static int measure_among(const struct options *options, int fd, uint64_t idle, u
 }
 
 /* The busy session among few idle ones, then among many, in one life of the server. */
-static int compare(const struct options *options, int busy, int *fds, uint64_t *times)
+static int compare(const struct options *options, int busy, struct stream *streams, uint64_t *times)
 {
 	uint64_t lost;
 
-	if (crowd_open(options, 1, 1 + options->few, fds) < 0 ||
+	if (crowd_open(options, 1, 1 + options->few, streams) < 0 ||
 	    measure_among(options, busy, options->few, times) < 0)
 		return -1;
-	if (crowd_open(options, 1 + options->few, 1 + options->many, fds + options->few) < 0 ||
+	if (crowd_open(options, 1 + options->few, 1 + options->many, streams + options->few) < 0 ||
 	    measure_among(options, busy, options->many, times) < 0)
 		return -1;
-	lost = count_lost(fds, options->many);
+	lost = count_lost(streams, options->many);
 	if (lost > 0)
 		fprintf(stderr, "loadgen: the server closed %llu idle sessions\n",
 			(unsigned long long)lost);
@@ -94,16 +94,16 @@ static int compare(const struct options *options, int busy, int *fds, uint64_t *
 
 int mode_noop(const struct options *options)
 {
-	int *fds = calloc(options->many + 1, sizeof *fds);
+	struct stream *streams = calloc(options->many + 1, sizeof *streams);
 	uint64_t *times = calloc(options->count + 1, sizeof *times);
 	int busy = dialog_open(options, 0);
 	int status = 1;
 
 	if (options->few == 0 || options->few >= options->many || options->count == 0)
 		fprintf(stderr, "loadgen: noop needs 0 < few < many, and a count\n");
-	else if (fds != NULL && times != NULL && busy >= 0)
-		status = compare(options, busy, fds, times) == 0 ? 0 : 1;
+	else if (streams != NULL && times != NULL && busy >= 0)
+		status = compare(options, busy, streams, times) == 0 ? 0 : 1;
 	free(times);
-	free(fds);
+	free(streams);
 	return status;
 }

@@ -50,15 +50,33 @@ void load_wait_for_caller(void)
 		continue;
 }
 
-int load_connect(uint64_t port, int flags)
+/* 0, or -1 with the reason on stderr. */
+static int bind_source(int fd, uint64_t source)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+
+	if (source == 0)
+		return 0;
+	address.sin_addr.s_addr = htonl((INADDR_LOOPBACK & IN_CLASSA_NET) + (uint32_t)source);
+	if (bind(fd, (const struct sockaddr *)&address, sizeof address) == 0)
+		return 0;
+	perror("loadgen: bind");
+	return -1;
+}
+
+int load_connect(const struct options *options, int flags)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_port = htons((uint16_t)port),
+				      .sin_port = htons((uint16_t)options->port),
 				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 
 	if (fd < 0) {
 		perror("loadgen: socket");
+		return -1;
+	}
+	if (bind_source(fd, options->source) < 0) {
+		close(fd);
 		return -1;
 	}
 	if (connect(fd, (const struct sockaddr *)&address, sizeof address) < 0 &&

@@ -22,7 +22,7 @@ enum {
 enum step { GREETING, USER_REPLY, PASS_REPLY, STAT_REPLY, RETR_REPLY, QUIT_REPLY };
 
 struct client {
-	int fd;
+	struct stream stream;
 	enum step step;
 	uint64_t user;
 	uint64_t total;  /* messages in the maildrop */
@@ -54,8 +54,8 @@ static void client_start(struct fetch *fetch, struct client *client)
 	client->seen = 0;
 	client->octets = 0;
 	reply_begin(&client->reply, false);
-	client->fd = load_connect(fetch->options->port, SOCK_NONBLOCK);
-	if (client->fd < 0 || epoll_ctl(fetch->poll, EPOLL_CTL_ADD, client->fd, &event) < 0)
+	if (stream_open(&client->stream, fetch->options, NULL) < 0 ||
+	    epoll_ctl(fetch->poll, EPOLL_CTL_ADD, client->stream.fd, &event) < 0)
 		fetch->failures++;
 	else
 		fetch->active++;
@@ -66,8 +66,7 @@ static void client_fail(struct fetch *fetch, struct client *client, const char *
 	fprintf(stderr, "loadgen: user %s%04llu, step %u, message %llu: %s\n",
 		fetch->options->prefix, (unsigned long long)client->user, (unsigned)client->step,
 		(unsigned long long)client->seen + 1, reason);
-	close(client->fd);
-	client->fd = -1;
+	stream_close(&client->stream);
 	fetch->active--;
 	fetch->failures++;
 }
@@ -83,7 +82,7 @@ static int client_ask(struct client *client, uint64_t last)
 		length += (size_t)snprintf(text + length, sizeof text - length, "RETR %llu\r\n",
 					   (unsigned long long)client->asked);
 	}
-	return load_send(client->fd, text, length);
+	return stream_send(&client->stream, text, length);
 }
 
 /* Keeps the window full, or asks for the one next message. */
@@ -102,8 +101,7 @@ static int client_refill(const struct fetch *fetch, struct client *client)
 
 static void client_finish(struct fetch *fetch, struct client *client)
 {
-	close(client->fd);
-	client->fd = -1;
+	stream_close(&client->stream);
 	fetch->active--;
 	if (fetch->sessions == 0) {
 		fetch->each_total = client->seen;
@@ -127,7 +125,7 @@ static int client_retr(const struct fetch *fetch, struct client *client)
 	if (client->seen == client->total) {
 		client->step = QUIT_REPLY;
 		reply_begin(&client->reply, false);
-		return load_send(client->fd, "QUIT\r\n", 6);
+		return stream_send(&client->stream, "QUIT\r\n", 6);
 	}
 	client->step = RETR_REPLY;
 	reply_begin(&client->reply, true);
@@ -138,7 +136,7 @@ static int client_line(struct client *client, enum step step, const char *line, 
 {
 	client->step = step;
 	reply_begin(&client->reply, false);
-	return load_send(client->fd, line, length);
+	return stream_send(&client->stream, line, length);
 }
 
 /* A whole reply is there: what the client does next. */
@@ -190,8 +188,8 @@ static void client_take(struct fetch *fetch, struct client *client, const char *
 
 static void client_read(struct fetch *fetch, struct client *client)
 {
-	static char data[LOAD_RECEIVE_MAX];
-	ssize_t got = recv(client->fd, data, sizeof data, 0);
+	const char *data;
+	ssize_t got = stream_receive(&client->stream, &data);
 
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;

@@ -24,14 +24,18 @@ struct number_option {
 };
 
 static const struct mode modes[] = {
-	{"logins", mode_logins, "clients= users= milliseconds="},
-	{"retr", mode_retr, "clients= milliseconds= pipelined=0|1"},
-	{"idle", mode_idle, "users=   (holds them until a line comes on stdin)"},
+	{"logins", mode_logins, "clients= users= milliseconds= tls=0|1 resume=0|1"},
+	{"handshakes", mode_handshakes, "clients= users= milliseconds= tls=0|1"},
+	{"retr", mode_retr, "clients= milliseconds= pipelined=0|1 tls=0|1"},
+	{"idle", mode_idle, "users= tls=0|1 login=0|1   (holds them until a line comes on stdin)"},
 	{"noop", mode_noop, "few= many= count= settle="},
 	{"stall", mode_stall, "count="},
 	{"large", mode_large, "  (holds the session until a line comes on stdin)"},
 	{"delete", mode_delete, "count="},
 	{"meanwhile", mode_meanwhile, "count="},
+	{"refused", mode_refused, "count="},
+	{"flood", mode_flood, "clients= users= source=   (until a line comes on stdin)"},
+	{"beside", mode_beside, "count=   (begins when a line comes on stdin)"},
 };
 
 static const struct number_option numbers[] = {
@@ -44,18 +48,33 @@ static const struct number_option numbers[] = {
 	{"many", offsetof(struct options, many)},
 	{"count", offsetof(struct options, count)},
 	{"settle", offsetof(struct options, settle)},
+	{"tls", offsetof(struct options, tls)},
+	{"login", offsetof(struct options, login)},
+	{"resume", offsetof(struct options, resume)},
+	{"source", offsetof(struct options, source)},
 };
 
-int mode_logins(const struct options *options)
+static int run_crowd(const struct options *options, bool login)
 {
 	struct crowd_result result = {0};
 
-	if (crowd_logins(options, &result) < 0)
+	if (crowd_logins(options, login, &result) < 0)
 		return 1;
-	printf("sessions=%llu nanoseconds=%llu failures=%llu\n",
+	printf("sessions=%llu nanoseconds=%llu failures=%llu offered=%llu resumed=%llu\n",
 	       (unsigned long long)result.sessions, (unsigned long long)result.nanoseconds,
-	       (unsigned long long)result.failures);
+	       (unsigned long long)result.failures, (unsigned long long)result.offered,
+	       (unsigned long long)result.resumed);
 	return result.failures == 0 && result.sessions > 0 ? 0 : 1;
+}
+
+int mode_logins(const struct options *options)
+{
+	return run_crowd(options, true);
+}
+
+int mode_handshakes(const struct options *options)
+{
+	return run_crowd(options, false);
 }
 
 static int usage(void)
@@ -113,7 +132,7 @@ static void raise_descriptors(void)
 
 int main(int argc, char **argv)
 {
-	struct options options = {.prefix = "user", .password = "secret"};
+	struct options options = {.prefix = "user", .password = "secret", .login = 1};
 
 	if (argc < 2)
 		return usage();

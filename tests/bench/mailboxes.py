@@ -21,6 +21,7 @@ BIG_OCTETS = 50_000_000
 IDLE_USERS = 1000
 IDLE_MESSAGES = 2
 EMPTY_USERS = 5001  # the busy one and 5000 idle ones
+FLOOD_USERS = 50    # whose passwords are guessed; the first one looks on
 LARGE_TEXTS = 64    # different messages, which repeat
 LARGE_SIZES = (500, 3500)  # all fit into one block of a disk
 LONG_OCTETS = 200_000      # more than a server holds of a reply
@@ -154,6 +155,7 @@ def all_mailboxes(wanted):
         "idle": (IDLE_USERS, [2048] * IDLE_MESSAGES),
         "empty": (EMPTY_USERS, []),
         "traffic": (1, []),
+        "flood": (FLOOD_USERS, []),
     }
     boxes = {}
     for prefix, (users, lengths) in sizes.items():

@@ -3,6 +3,7 @@
 Every function returns plain numbers, or raises BenchError when the run is void.
 """
 
+import os
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ LOGIN_CLIENTS_MAX = 64
 STALL_REPLIES = 1000
 NOOP_COUNT = 4000
 NOOP_FEW = 10
+FLOOD_CLIENTS = 200
 
 
 def pairs(line):
@@ -66,17 +68,17 @@ class Loadgen:
         self.running = None
 
 
-def logins(loadgen, server, clients, users, seconds):
-    """Sessions a second."""
+def logins(loadgen, server, clients, users, seconds, **options):
+    """Sessions a second. options: for the load generator, as server.secure() has them."""
     result, = loadgen.run(server, "logins", prefix="login", users=users, clients=clients,
-                          milliseconds=int(seconds * 1000))
+                          milliseconds=int(seconds * 1000), **options)
     return result["sessions"] * 1e9 / result["nanoseconds"]
 
 
-def retr(loadgen, server, box, pipelined, seconds):
+def retr(loadgen, server, box, pipelined, seconds, **options):
     """MB/s of message octets, after the check that each session got exactly this mailbox."""
     result, = loadgen.run(server, "retr", prefix=box.prefix, clients=box.users,
-                          pipelined=int(pipelined), milliseconds=int(seconds * 1000))
+                          pipelined=int(pipelined), milliseconds=int(seconds * 1000), **options)
     got = (result["messages"], result["octets"])
     if got != (len(box.messages), box.octets()):
         raise BenchError(f"{server.name} sent {got[0]} messages, {got[1]} octets of {box.prefix}; "
@@ -95,6 +97,57 @@ def noop(loadgen, server, many, settle):
     few, among = loadgen.run(server, "noop", prefix="empty", few=NOOP_FEW, many=many,
                              count=NOOP_COUNT, settle=int(settle * 1000))
     return few["p50"] / 1e3, among["p50"] / 1e3
+
+
+def cpu_nanoseconds(server):
+    """What all threads of a server that still live have spent."""
+    total = 0
+    for pid in server.processes():
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as file:
+                total += int(file.read().split()[0])
+    return total
+
+
+def handshake_cpu(loadgen, server, clients, users, seconds):
+    """Connections that only greet and say QUIT: how many, and nanoseconds of CPU for them all."""
+    before = cpu_nanoseconds(server)
+    result, = loadgen.run(server, "handshakes", prefix="login", users=users, clients=clients,
+                          milliseconds=int(seconds * 1000), **server.secure())
+    return result["sessions"], cpu_nanoseconds(server) - before
+
+
+def tickets(loadgen, server, clients, users, seconds):
+    """How many tickets clients have offered, and how many of them the server has taken."""
+    result, = loadgen.run(server, "logins", prefix="login", users=users, clients=clients,
+                          milliseconds=int(seconds * 1000), resume=1, **server.secure())
+    if result["offered"] == 0:
+        raise BenchError(f"{server.name} gives no tickets")
+    return result["offered"], result["resumed"]
+
+
+def refused_cpu(loadgen, server, count):
+    """Milliseconds of CPU for a client whose groups are refused."""
+    before = cpu_nanoseconds(server)
+    loadgen.run(server, "refused", count=count, port=server.tls_port)
+    return (cpu_nanoseconds(server) - before) / 1e6 / count
+
+
+def flood(loadgen, second, server, users, seconds, clients=FLOOD_CLIENTS):
+    """What the load generator says of one who looks on and one who logs in, while so many
+    clients have wrong passwords, and how many of these were answered; see load_flood.c."""
+    beside = loadgen.launch(server, "beside", prefix="flood", count=int(seconds * 1000))
+    if not beside.stdout.readline():
+        loadgen.finish(server, "beside", 0)
+    crowd = second.launch(server, "flood", prefix="flood", users=users, clients=clients)
+    try:
+        if not crowd.stdout.readline():
+            second.finish(server, "flood", 0)
+        seen, = loadgen.finish(server, "beside", seconds)
+        answered, = second.finish(server, "flood", 0)
+    finally:
+        second.stop()
+    return seen, answered["wrong"]
 
 
 def sections(server, name):
@@ -153,10 +206,10 @@ def growth(loadgen, server, settle, mode, **options):
     return after - before, pairs(line)
 
 
-def idle_memory(loadgen, server, sessions, settle):
+def idle_memory(loadgen, server, sessions, settle, **options):
     """KiB of private memory that one idle logged-in session adds, on a fresh server."""
-    loadgen.run(server, "idle", prefix="idle", users=1)
-    gained, _ = growth(loadgen, server, settle, "idle", prefix="idle", users=sessions)
+    loadgen.run(server, "idle", prefix="idle", users=1, **options)
+    gained, _ = growth(loadgen, server, settle, "idle", prefix="idle", users=sessions, **options)
     return gained / sessions
 
 

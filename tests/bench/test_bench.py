@@ -2,57 +2,16 @@
 
 import os
 import socket
-import subprocess
 import tempfile
 import threading
 
 import mailboxes
-from fake import BUILD, FakeServer, LoadTest
+from fake import BODIES_OCTETS, LoadTest, MailServer
 from measure import pairs, private_of
 from report import Row, passed, table
 from support.case import TestCase
 
-# What is sent after +OK, and the octets of the message that it stands for.
-BODIES = [
-    (b".\r\n", 0),
-    (b"..\r\n.\r\n", 3),
-    (b"a\r\n..b\r\n\r\n.\r\n", 9),
-    (b"a\rb\r\n..\r\n.\r\n", 8),
-    (b"x" * 300 + b"\r\n..y\r\n.\r\n", 306),
-    (b"..\r\r\n.\r\n", 4),
-    (b"x" * 254 + b"\r\n...\r\n.\r\n", 260),
-    (b"x" * 255 + b"\r\n..\r\n.\r\n", 260),
-]
-OCTETS = 850
-
-
-class MailServer(FakeServer):
-    """Sends BODIES, except for one message that it loses from the second session on."""
-
-    def __init__(self, piece, lost_message=None):
-        self.lost_message = lost_message
-        super().__init__(piece)
-
-    def answer(self, words):
-        if words[0] == b"STAT":
-            return b"+OK %d 0\r\n" % len(BODIES)
-        if words[0] != b"RETR":
-            return b"+OK\r\n"
-        number = int(words[1])
-        if number == self.lost_message and self.sessions > 1:
-            return b"+OK\r\n.\r\n"
-        return b"+OK\r\n" + BODIES[number - 1][0]
-
-
 class LoadGenerator(LoadTest):
-    def pollserver(self, *arguments):
-        process = subprocess.Popen([os.path.join(BUILD, "pollserver"), *arguments],
-                                   stdout=subprocess.PIPE)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        self.addCleanup(process.stdout.close)
-        return int(process.stdout.readline().decode().rpartition(":")[2])
-
     def test_message_octets_are_counted_in_pieces_of_any_size(self):
         for piece in (1, 2, 3, 7, 256, 100000):
             for pipelined in (0, 1):
@@ -61,7 +20,7 @@ class LoadGenerator(LoadTest):
                     run = self.loadgen("retr", port=server.port, clients=1, milliseconds=0,
                                        pipelined=pipelined)
                     result = pairs(run.stdout.decode())
-                    self.assertEqual((result["messages"], result["octets"]), (8, OCTETS))
+                    self.assertEqual((result["messages"], result["octets"]), (8, BODIES_OCTETS))
                     self.assertEqual(run.returncode, 0)
                     self.count()
 
@@ -72,12 +31,12 @@ class LoadGenerator(LoadTest):
         self.assertIn(b"8 messages, 841 octets", run.stderr)
 
     def test_split_answers_are_seen_as_stalls(self):
-        run = self.loadgen("stall", port=self.pollserver("split"), count=26)
+        run = self.loadgen("stall", port=self.bare("pollserver", "split"), count=26)
         result = pairs(run.stdout.decode())
         self.assertEqual((result["replies"], result["slow"]), (26, 26))
 
     def test_idle_sessions_are_opened_and_held(self):
-        run = self.loadgen("idle", port=self.pollserver(), users=300)
+        run = self.loadgen("idle", port=self.bare("pollserver"), users=300)
         self.assertEqual(run.stdout, b"open=300\nlost=0\n")
         self.assertEqual(run.returncode, 0)
 
