@@ -43,11 +43,12 @@ class TestCase(unittest.TestCase):
 
     # -- servers
 
-    def server(self, *arguments, **options):
-        """Starts a Server (see there) and stops and judges it at the end of the test."""
+    def server(self, *arguments, listeners=None, **options):
+        """Starts a Server (see there) and stops and judges it at the end of the test. listeners: how
+        many there will be, if not one for each of `listen`."""
         server = Server(self.temporary(), *arguments, **options)
         self.addCleanup(self.judge, server)
-        server.start()
+        server.start(listeners)
         return server
 
     def dev(self, *arguments, **options):

@@ -120,16 +120,16 @@ class Authority:
 class TlsClient(Client):
     """A raw client under TLS: from the first octet on, or after STLS."""
 
-    def __init__(self, address, context, stls=False, name=None):
+    def __init__(self, address, context, stls=False, name=None, source=None):
         if stls:
-            super().__init__(address)
+            super().__init__(address, source=source)
             status = self.command("STLS")
             if not status.startswith("+OK"):
                 raise AssertionError("STLS: " + status)
             if self.pending:
                 raise AssertionError(f"octets behind the +OK: {bytes(self.pending)!r}")
         else:
-            self.socket = connect(address)
+            self.socket = connect(address, source=source)
             self.transcript = bytearray()
             self.pending = bytearray()
         try:

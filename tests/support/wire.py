@@ -27,9 +27,9 @@ def octets(text):
     return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
 
 
-def connect(address, timeout=GUARD, receive_buffer=None):
+def connect(address, timeout=GUARD, receive_buffer=None, source=None):
     """Connects to (host, port) or to the path of a unix socket. receive_buffer: octets that the
-    kernel may take in for us; without it that grows to megabytes."""
+    kernel may take in for us; without it that grows to megabytes. source: our own address."""
     if isinstance(address, str):
         family = socket.AF_UNIX
     else:
@@ -39,6 +39,8 @@ def connect(address, timeout=GUARD, receive_buffer=None):
     if receive_buffer:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     try:
+        if source:
+            sock.bind((source, 0))
         sock.connect(address)
     except OSError:
         sock.close()
@@ -51,8 +53,8 @@ def connect(address, timeout=GUARD, receive_buffer=None):
 class Client:
     """One connection. `transcript` is every octet received so far, greeting included."""
 
-    def __init__(self, address, greet=True, receive_buffer=None):
-        self.socket = connect(address, receive_buffer=receive_buffer)
+    def __init__(self, address, greet=True, receive_buffer=None, source=None):
+        self.socket = connect(address, receive_buffer=receive_buffer, source=source)
         self.transcript = bytearray()
         self.pending = bytearray()
         self.greeting = self.line() if greet else None
