@@ -96,6 +96,7 @@ struct pop3_info {
 	char peer[POP3_ADDRESS_SIZE];  /* "192.0.2.1:4711", "[2001:db8::1]:4711" or "unix" */
 	char local[POP3_ADDRESS_SIZE]; /* likewise; "unix:/path" for a unix socket */
 	bool loopback;                 /* the peer is on this machine: 127/8, ::1, unix */
+	bool proxied;                  /* a proxy has told who the peer is, see pop3_proxy */
 	bool utf8;                     /* the client asked for UTF8 (RFC 6856) */
 	/* The tag of the language that it chose with LANG; "i-default", which is English, before.
 	 * The server's own texts are in it; those of listeners are sent as they are. */
@@ -426,7 +427,8 @@ struct pop3_proxy {
 
 /* Who has to use TLS before USER, PASS, APOP and AUTH (RFC 8314 section 4.1). */
 enum pop3_require_tls {
-	POP3_TLS_REMOTE, /* the default: who is not on this machine, if TLS can be had at all */
+	POP3_TLS_REMOTE, /* the default: who is not on this machine, if TLS can be had here, or from
+			  * the proxy that the client comes through, by pop3_proxy.tls */
 	POP3_TLS_ALWAYS, /* everybody; needs a certificate, or pop3_proxy.tls */
 	POP3_TLS_NEVER,
 };

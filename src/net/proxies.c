@@ -81,6 +81,7 @@ void arrival_describe(const struct arrival *a, const struct proxy_header *h, str
 	address_format(&h->destination, info->local);
 	/* The client is on the proxy's machine, which has to be ours, too. */
 	info->loopback = a->info.loopback && address_is_loopback(&h->source);
+	info->proxied = true;
 	if (!believes_tls(a, h))
 		return;
 	info->tls = true;

@@ -43,11 +43,17 @@ bool command_stls_available(struct pop3_session *s)
 	return s->info.stls || s->info.tls;
 }
 
+/* Could it have been had here, or from the proxy that the client has come through? */
+static bool offers_tls(const struct pop3_session *s)
+{
+	return s->info.stls || (s->info.proxied && s->settings->options.proxy.tls);
+}
+
 bool session_needs_tls(const struct pop3_session *s)
 {
 	switch (s->settings->options.require_tls) {
 	case POP3_TLS_REMOTE:
-		return !s->info.tls && s->info.stls && !s->info.loopback;
+		return !s->info.tls && !s->info.loopback && offers_tls(s);
 	case POP3_TLS_ALWAYS:
 		return !s->info.tls;
 	case POP3_TLS_NEVER:

@@ -92,7 +92,7 @@ int settings_new(const char *hostname, const struct pop3_options *options,
 	all.cert = NULL;
 	all.key = NULL;
 	all.tls = (struct pop3_tls){0};
-	all.proxy = (struct pop3_proxy){0};
+	all.proxy = (struct pop3_proxy){.tls = all.proxy.tls};
 
 	struct settings *s = calloc(1, sizeof *s);
 	if (s == NULL)

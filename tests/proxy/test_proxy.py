@@ -189,6 +189,23 @@ class Meaning(ProxyCase):
             self.assertEqual('tls="TLSv1.3"' in server.log_text() or
                              "tls=TLSv1.3" in server.log_text(), believe == "yes")
 
+    def test_remote_client_without_tls_is_refused_where_the_proxy_could_have_had_it(self):
+        """There is no certificate here: the proxy is the one who does TLS."""
+        server = self.proxy_server("--proxy-tls", "yes")
+        for header in (v2(), V1):
+            client = self.greeted(self.begin(server, header))
+            self.assertNotIn("USER", client.lines("CAPA"))
+            for line in ("USER alice", "AUTH PLAIN AGFsaWNlAHdvbmRlcmxhbmQ="):
+                self.assertEqual(client.command(line),
+                                 "-ERR TLS is required here, and this port has none")
+        secured = self.greeted(self.begin(server, v2(tls_field())))
+        self.assertEqual(secured.command("USER alice"), "+OK send PASS")
+        local = self.greeted(self.begin(server, v2(client="127.0.0.9")))
+        self.assertEqual(local.command("USER alice"), "+OK send PASS")
+        never = self.proxy_server("--proxy-tls", "yes", "--require-tls", "never")
+        client = self.greeted(self.begin(never, v2()))
+        self.assertEqual(client.command("USER alice"), "+OK send PASS")
+
     def test_remote_client_behind_a_local_proxy_is_not_local(self):
         server = self.proxy_server(*self.certificate())
         client = self.greeted(self.begin(server, V1))
