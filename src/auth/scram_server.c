@@ -36,6 +36,7 @@ struct scram_server {
 	struct scram_service *service;
 	Gsasl_session *session;
 	bool is_sha1;
+	bool is_plus;
 	char binding[BASE64_SIZE(BINDING_MAX)]; /* "" = none */
 	/* For the callback, during a step. */
 	const struct passwd *passwd;
@@ -323,6 +324,7 @@ struct scram_server *scram_server_new(struct scram_service *service, const char 
 		return NULL;
 	server->service = service;
 	server->is_sha1 = is_sha1(mechanism);
+	server->is_plus = strstr(mechanism, "-PLUS") != NULL;
 	if (binding != NULL && size <= BINDING_MAX)
 		base64_encode(binding, size, server->binding);
 	if (gsasl_server_start(service->gsasl, mechanism, &server->session) != GSASL_OK) {
@@ -376,12 +378,22 @@ static bool has_mandatory_extension(const char *message)
 	return strstr(message, ",m=") != NULL;
 }
 
+/*
+ * RFC 5802 section 6: who binds says so by the mechanism's name, too. libgsasl takes a binding of
+ * any kind where the name has none, and would answer as if it knew it.
+ */
+static bool has_bad_flag(const struct scram_server *server, const char *message)
+{
+	return message[0] == 'p' && !server->is_plus;
+}
+
 /* What libgsasl lets pass, or would wait behind for more; it reads up to a NUL. */
 static bool is_acceptable(const struct scram_server *server, const char *message, size_t length)
 {
-	return length > 0 && memchr(message, '\0', length) == NULL &&
-	       !has_mandatory_extension(message) &&
-	       (scram_server_user(server) != NULL || !has_bad_name(message));
+	if (length == 0 || memchr(message, '\0', length) != NULL || has_mandatory_extension(message))
+		return false;
+	return scram_server_user(server) != NULL ||
+	       (!has_bad_flag(server, message) && !has_bad_name(message));
 }
 
 static enum scram_result result_of(int gsasl)

@@ -188,6 +188,20 @@ static void a_downgrade_is_noticed(void)
 			SCRAM_DENIED);
 }
 
+/* RFC 5802 section 6: a binding of a kind that is not known, or under a name without -PLUS. */
+static void a_binding_is_only_for_plus(void)
+{
+	static const char *const messages[] = {"p=tls-exporter,,n=user,r=abcdef",
+					       "p=tls-unique,,n=user,r=abcdef",
+					       "p=x,,n=user,r=abcdef"};
+	for (size_t i = 0; i < 3; i++) {
+		CU_ASSERT_EQUAL(first_step("SCRAM-SHA-256", messages[i], NULL), SCRAM_DENIED);
+		CU_ASSERT_EQUAL(first_step("SCRAM-SHA-1", messages[i], binding), SCRAM_DENIED);
+	}
+	CU_ASSERT_EQUAL(first_step("SCRAM-SHA-256-PLUS", messages[0], binding), SCRAM_CONTINUES);
+	CU_ASSERT_EQUAL(first_step("SCRAM-SHA-256-PLUS", messages[2], binding), SCRAM_DENIED);
+}
+
 static void malformed_messages_are_denied(void)
 {
 	CU_ASSERT_EQUAL(first_step("SCRAM-SHA-256", "n,a=u=2C=3D,n=us=3Der,r=a=b", NULL),
@@ -438,6 +452,7 @@ static const struct test tests[] = {
 	TEST(right_passwords_are_proven_and_wrong_ones_are_not),
 	TEST(plus_needs_the_binding_of_this_connection),
 	TEST(a_downgrade_is_noticed),
+	TEST(a_binding_is_only_for_plus),
 	TEST(malformed_messages_are_denied),
 	TEST(a_proof_is_for_the_nonce_and_header_of_its_exchange),
 	TEST(unknown_extensions_are_ignored_and_mandatory_ones_fail),
