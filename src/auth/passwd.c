@@ -42,6 +42,18 @@ static bool starts_disabled(const char *secret)
 	return *secret == '!' || *secret == '*';
 }
 
+static const char *unaccepted_text(enum auth_scheme scheme)
+{
+	switch (scheme) {
+	case AUTH_SCHEME_SCRAM_SHA_256:
+		return "the secret is not iterations,salt,StoredKey,ServerKey";
+	case AUTH_SCHEME_VERIFY:
+		return "there is a secret behind {VERIFY}, which has none";
+	default:
+		return "the secret is of no method that crypt(3) knows";
+	}
+}
+
 /* Find out scheme and state of the secret field. NULL, or what is wrong with it. */
 static const char *secret_parse(char *field, struct passwd_entry *entry)
 {
@@ -64,14 +76,12 @@ static const char *secret_parse(char *field, struct passwd_entry *entry)
 	} else if (*field != '$') {
 		return "the secret has neither a {SCHEME} nor a '$' in front";
 	}
-	if (*entry->secret == '\0')
+	if (*entry->secret == '\0' && entry->scheme != AUTH_SCHEME_VERIFY)
 		entry->state = PASSWD_EMPTY;
 	else if (entry->scheme != AUTH_SCHEME_PLAIN && starts_disabled(entry->secret))
 		entry->state = PASSWD_DISABLED;
 	else if (!scheme_accepts(entry->scheme, entry->secret))
-		return entry->scheme == AUTH_SCHEME_CRYPT
-			       ? "the secret is of no method that crypt(3) knows"
-			       : "the secret is not iterations,salt,StoredKey,ServerKey";
+		return unaccepted_text(entry->scheme);
 	else if (secret_cost(entry->scheme, entry->secret) == COST_EXCESSIVE)
 		entry->state = PASSWD_COSTLY;
 	return NULL;
@@ -280,6 +290,17 @@ static void kinds_find(struct passwd *p)
 	p->decoy = p->kinds[most];
 }
 
+/* ---- The program that is asked ---- */
+
+static bool asks_find(const struct passwd *p)
+{
+	bool asks = false;
+	for (size_t i = 0; i < p->count && !asks; i++)
+		asks = p->entries[i].scheme == AUTH_SCHEME_VERIFY &&
+		       p->entries[i].state == PASSWD_USABLE;
+	return asks;
+}
+
 /* ---- The generation ---- */
 
 int passwd_take(char *text, size_t length, struct passwd_error *error, struct passwd **passwd)
@@ -303,6 +324,7 @@ int passwd_take(char *text, size_t length, struct passwd_error *error, struct pa
 		return result;
 	}
 	kinds_find(p);
+	p->asks = asks_find(p);
 	*passwd = p;
 	return 0;
 }
@@ -372,6 +394,11 @@ size_t passwd_kind_count(const struct passwd *p)
 const struct passwd_entry *passwd_kind_at(const struct passwd *p, size_t kind)
 {
 	return p->kinds[kind];
+}
+
+bool passwd_asks(const struct passwd *p)
+{
+	return p->asks;
 }
 
 const struct passwd_entry *passwd_decoy(const struct passwd *p)

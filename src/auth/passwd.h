@@ -1,7 +1,8 @@
 /*
  * The passwd file: `user:{SCHEME}secret:uid:gid:gecos:home:shell:extra`, one line a user. Only user
  * and secret are required; trailing fields may be left out. A secret without {SCHEME} that starts
- * with `$` is crypt(3). Lines that are empty or start with `#` mean nothing.
+ * with `$` is crypt(3). A secret of {VERIFY} is empty: a program is asked. Lines that are empty or
+ * start with `#` mean nothing.
  *
  * A `struct passwd` is one immutable generation of the file, counted by reference; its strings are
  * wiped when the last reference goes. All functions may be called from any thread; those that take
@@ -95,6 +96,8 @@ const struct passwd_entry *passwd_kind_at(const struct passwd *, size_t kind);
 bool passwd_same_kind(const struct passwd_entry *, const struct passwd_entry *);
 /* The kind that most users have: what a user that is unknown is taken for. Never NULL. */
 const struct passwd_entry *passwd_decoy(const struct passwd *);
+/* Is there a usable entry whose password is checked by a program, {VERIFY}? */
+bool passwd_asks(const struct passwd *);
 
 /* For `check`: why nobody can log in with the entry, as a phrase; NULL if somebody can. */
 const char *passwd_state_text(enum passwd_state);

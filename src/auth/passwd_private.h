@@ -20,6 +20,7 @@ struct passwd {
 	const struct passwd_entry *kinds[PASSWD_KINDS_MAX];
 	size_t kind_count;
 	const struct passwd_entry *decoy; /* the kind of most */
+	bool asks;                        /* an entry that can be used is {VERIFY} */
 	struct passwd_stamp stamp;        /* zeroed if parsed from memory */
 	mode_t mode;
 };

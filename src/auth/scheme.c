@@ -40,6 +40,7 @@ static const struct scheme_name names[] = {
 	{"MD5-CRYPT", AUTH_SCHEME_CRYPT, NULL, NULL, 0},
 	{"DES-CRYPT", AUTH_SCHEME_CRYPT, NULL, NULL, 0},
 	{"SCRAM-SHA-256", AUTH_SCHEME_SCRAM_SHA_256, "SCRAM-SHA-256", NULL, 0},
+	{"VERIFY", AUTH_SCHEME_VERIFY, "VERIFY", NULL, 0},
 };
 
 static const struct scheme_name *name_find(const char *text, size_t length)
@@ -83,6 +84,8 @@ bool scheme_accepts(enum auth_scheme scheme, const char *secret)
 		return crypt_accepts(secret);
 	case AUTH_SCHEME_SCRAM_SHA_256:
 		return scram_accepts(secret);
+	case AUTH_SCHEME_VERIFY:
+		return *secret == '\0';
 	}
 	return false;
 }
@@ -175,6 +178,8 @@ enum auth_result scheme_verify(enum auth_scheme scheme, const char *secret, cons
 		return crypt_verify(secret, given, length);
 	case AUTH_SCHEME_SCRAM_SHA_256:
 		return scram_verify(secret, given, length);
+	case AUTH_SCHEME_VERIFY:
+		return AUTH_DENIED;
 	}
 	return AUTH_TEMPORARY;
 }
@@ -237,21 +242,27 @@ int auth_make_secret(const char *name, const void *password, size_t length,
 		name == NULL ? name_find("YESCRYPT", 8) : name_find(name, strlen(name));
 	if (n == NULL || n->written == NULL)
 		return -EINVAL;
-	if (!password_is_sound(password, length))
+	if (n->scheme == AUTH_SCHEME_VERIFY ? length > 0 : !password_is_sound(password, length))
 		return -EDOM;
 
 	size_t used = (size_t)snprintf(made, sizeof made, "{%s}", n->written);
 	char *rest = made + used;
 	size_t room = sizeof made - used;
-	int result;
+	int result = 0;
 	if (n->scheme == AUTH_SCHEME_PLAIN)
 		result = plain_make(password, length, rest, room);
 	else if (n->scheme == AUTH_SCHEME_CRYPT)
 		result = crypt_make(n, password, length, rest, room);
-	else
+	else if (n->scheme == AUTH_SCHEME_SCRAM_SHA_256)
 		result = scram_make(password, length, rest, room);
 	if (result == 0)
 		memcpy(out, made, strlen(made) + 1);
 	secret_wipe(made, sizeof made);
 	return result;
+}
+
+bool auth_stores_password(const char *name)
+{
+	const struct scheme_name *n = name == NULL ? NULL : name_find(name, strlen(name));
+	return n == NULL || n->scheme != AUTH_SCHEME_VERIFY;
 }

@@ -59,14 +59,16 @@ static int make_secret(const struct deed *deed, char secret[AUTH_SECRET_SIZE])
 	char password[AUTH_PASSWORD_SIZE];
 	size_t length = 0;
 
-	int code = secret_read("new password: ", true, password, &length);
+	int code = auth_stores_password(deed->scheme)
+			   ? secret_read("new password: ", true, password, &length)
+			   : 0;
 	if (code != 0)
 		return code;
 	int result = auth_make_secret(deed->scheme, password, length, secret);
 	secret_wipe(password, sizeof password);
 	if (result == -EINVAL)
 		return message(EX_USAGE, "--scheme: must be one of yescrypt, bcrypt, sha512-crypt, "
-					 "sha256-crypt, scram-sha-256, plain");
+					 "sha256-crypt, scram-sha-256, plain, verify");
 	if (result == -EDOM)
 		return message(EX_DATAERR, "the password is empty, too long, or holds what the "
 					   "scheme cannot store");
@@ -135,7 +137,7 @@ static int remove_user(const struct deed *deed)
 /* User, how the secret is stored, home, and why nobody can log in if that is so; tabs between. */
 static int list(const struct deed *deed)
 {
-	static const char *const schemes[] = {"plain", "crypt", "scram-sha-256"};
+	static const char *const schemes[] = {"plain", "crypt", "scram-sha-256", "verify"};
 	struct passwd_error why = {0};
 	struct passwd *passwd;
 
@@ -158,6 +160,8 @@ static int verify_entry(const struct passwd *passwd, const struct passwd_entry *
 	char password[AUTH_PASSWORD_SIZE];
 	size_t length = 0;
 
+	if (entry->scheme == AUTH_SCHEME_VERIFY)
+		return message(EX_DATAERR, "this user's password is checked by verify_command");
 	int code = secret_read("password: ", false, password, &length);
 	if (code != 0)
 		return code;
@@ -237,7 +241,7 @@ static const struct cli_flag flags[] = {
 	{.name = "scheme",
 	 .metavar = "NAME",
 	 .help = "how to store the secret: yescrypt, bcrypt, sha512-crypt, sha256-crypt, "
-		 "scram-sha-256, plain (default yescrypt)"},
+		 "scram-sha-256, plain, or verify: by verify_command (default yescrypt)"},
 	{.name = "fields", .metavar = "TEXT", .help = "for add: uid:gid:gecos:home:shell:extra"},
 	{.name = NULL},
 };

@@ -50,6 +50,16 @@ class Passwd(TestCase):
         self.assertEqual(0o600, stat.S_IMODE(os.stat(self.path).st_mode))
         self.passwd("verify", "alice", secret="wonderland")
 
+    def test_verify_stores_no_password_and_asks_for_none(self):
+        self.passwd("--scheme", "verify", "add", "alice")
+        self.assertEqual("alice:{VERIFY}\n", self.read())
+        self.assertRegex(self.passwd("list"), r"alice\tverify\t-\n")
+        self.assertRegex(self.passwd("verify", "alice", secret="x", code=DATA), "verify_command")
+        self.passwd("set", "alice", secret="wonderland")
+        self.passwd("verify", "alice", secret="wonderland")
+        self.passwd("--scheme", "verify", "set", "alice")
+        self.assertEqual("alice:{VERIFY}\n", self.read())
+
     def test_add_appends_and_keeps_the_rest(self):
         self.write()
         self.passwd("add", "dave", secret="hal")

@@ -41,7 +41,10 @@ static void entry_check(const struct passwd *p, const struct passwd_entry *entry
 	CHECK(auth_user_is_valid(entry->user, length));
 	CHECK(passwd_lookup(p, entry->user, false) == entry);
 	CHECK(entry->line >= 1 && entry->line <= line_count);
-	CHECK(entry->state != PASSWD_USABLE || *entry->secret != '\0');
+	CHECK(entry->state != PASSWD_USABLE ||
+	      (*entry->secret == '\0') == (entry->scheme == AUTH_SCHEME_VERIFY));
+	CHECK(entry->state != PASSWD_USABLE || entry->scheme != AUTH_SCHEME_VERIFY ||
+	      passwd_asks(p));
 	CHECK(entry->state != PASSWD_USABLE || !entry->has_uid || entry->uid != 0);
 	CHECK(entry->home == NULL || entry->home[0] == '/');
 	CHECK(scheme_cost_prefix(entry->scheme, entry->secret) <= strlen(entry->secret));

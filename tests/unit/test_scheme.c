@@ -420,6 +420,56 @@ static void new_secrets_are_neither_weak_nor_costly(void)
 	test_count(4);
 }
 
+/* Of {VERIFY} the file knows nothing, and nothing is worked on: who is asked is somebody else. */
+static void secret_that_is_verified_elsewhere_is_opened_by_nothing_here(void)
+{
+	struct passwd_error error;
+	struct passwd *p = NULL;
+	static const char text[] = "u:{verify}\nlocked:!{VERIFY}\nroot:{VERIFY}:0\n";
+	CU_ASSERT_EQUAL_FATAL(passwd_parse(text, sizeof text - 1, &error, &p), 0);
+	const struct passwd_entry *entry = passwd_lookup(p, "u", false);
+	CU_ASSERT_EQUAL(entry->scheme, AUTH_SCHEME_VERIFY);
+	CU_ASSERT_EQUAL(entry->state, PASSWD_USABLE);
+	CU_ASSERT_PTR_NULL(auth_plaintext(entry));
+	CU_ASSERT_EQUAL(passwd_lookup(p, "locked", false)->state, PASSWD_DISABLED);
+	CU_ASSERT_EQUAL(passwd_lookup(p, "root", false)->state, PASSWD_ROOT);
+	CU_ASSERT_EQUAL(auth_verify(p, entry, "", 0), AUTH_DENIED);
+	CU_ASSERT_EQUAL(auth_verify(p, entry, "x", 1), AUTH_DENIED);
+	CU_ASSERT_EQUAL(auth_verify(p, NULL, "x", 1), AUTH_DENIED);
+	passwd_unref(p);
+}
+
+static void file_knows_whether_a_program_is_asked(void)
+{
+	static const struct {
+		const char *text;
+		bool asks;
+	} cases[] = {{"a:{PLAIN}x\nb:{VERIFY}\n", true},
+		     {"a:{PLAIN}x\nb:!{VERIFY}\n", false},
+		     {"a:{PLAIN}x\nb:{VERIFY}:0\n", false},
+		     {"", false}};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct passwd_error error;
+		struct passwd *p = NULL;
+		CU_ASSERT_EQUAL_FATAL(
+			passwd_parse(cases[i].text, strlen(cases[i].text), &error, &p), 0);
+		CU_ASSERT_EQUAL(passwd_asks(p), cases[i].asks);
+		passwd_unref(p);
+	}
+}
+
+static void scheme_without_a_password_is_made_without_one(void)
+{
+	char secret[AUTH_SECRET_SIZE];
+	CU_ASSERT_FALSE(auth_stores_password("Verify"));
+	CU_ASSERT(auth_stores_password(NULL));
+	CU_ASSERT(auth_stores_password("plain"));
+	CU_ASSERT(auth_stores_password("nonsense"));
+	CU_ASSERT_EQUAL(auth_make_secret("verify", "", 0, secret), 0);
+	CU_ASSERT_STRING_EQUAL(secret, "{VERIFY}");
+	CU_ASSERT_EQUAL(auth_make_secret("verify", "x", 1, secret), -EDOM);
+}
+
 static const struct test tests[] = {
 	TEST(cost_of_a_secret_is_read_from_its_parameters),
 	TEST(new_secrets_are_neither_weak_nor_costly),
@@ -437,6 +487,9 @@ static const struct test tests[] = {
 	TEST(new_secret_opens_with_its_password_alone),
 	TEST(two_new_secrets_of_one_password_differ),
 	TEST(new_secret_is_refused_for_what_cannot_be_stored),
+	TEST(secret_that_is_verified_elsewhere_is_opened_by_nothing_here),
+	TEST(file_knows_whether_a_program_is_asked),
+	TEST(scheme_without_a_password_is_made_without_one),
 	TEST(scram_keys_are_those_of_rfc_7677),
 	TEST(malformed_scram_secret_is_refused),
 	TEST(base64_is_strict_in_both_directions),
