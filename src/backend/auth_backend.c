@@ -6,6 +6,13 @@
  *   authenticate --+-- judge ---------------------------+-- conclude --+-- answer
  *                  +-- defer, queue -- worker: judge ---+              +-- delay -- answer "no"
  *                  +-- throttled -----------------------+
+ *
+ * Programs have threads of their own, the askers, so that a program that hangs holds up those alone
+ * who wait for one. Where the file has {VERIFY} users, whoever is judged without the program to be
+ * wrong goes there, too, with the verdict:
+ *
+ *   judge --+-- wrong ---------- asker: ask in vain --+-- conclude
+ *           +-- {VERIFY} user -- asker: judge --------+
  */
 #include "backend/auth_backend.h"
 
@@ -36,11 +43,17 @@ struct login {
 	struct auth_backend *backend;
 	struct pop3_authenticate *event; /* the deferred copy */
 	struct arrival arrival;
-	struct verdict verdict; /* of one that waits for its "no" */
+	bool is_judged;
+	struct verdict verdict; /* once it is; of one that waits for its "no" */
 };
 
 #define LOGIN_OF(member_pointer, member)                                                           \
 	((struct login *)(void *)((char *)(member_pointer)-offsetof(struct login, member)))
+
+struct court auth_court(struct auth_backend *backend, const struct users *users)
+{
+	return (struct court){backend->grants, backend->throttle, backend->verifier, users};
+}
 
 /* ---- Answering ---- */
 
@@ -139,32 +152,7 @@ static struct login *login_new(struct auth_backend *backend, struct pop3_authent
 	return login;
 }
 
-/* ---- The worker ---- */
-
-static void run(struct work *work)
-{
-	struct login *login = LOGIN_OF(work, work);
-	struct auth_backend *backend = login->backend;
-	struct pop3_authenticate *event = login->event;
-	users_refresh(backend->file);
-	struct users *users = users_hold(backend->file);
-	const struct court court = {backend->grants, backend->throttle, users};
-	uint64_t now = clock_now();
-	const struct passwd_entry *entry = judge_entry(users, event);
-	struct verdict verdict =
-		judge(&court, entry, event, judge_effort(&court, entry, event, now), now);
-	leave(backend, users, event, &login->arrival, verdict.result == POP3_DENIED);
-	log_verdict(backend, event, &verdict);
-
-	uint64_t when = auth_due(backend, users, event->event.info, &verdict, login->arrival.when);
-	if (when > clock_now()) {
-		delay_no(login, &verdict, when);
-	} else {
-		answer(backend, event, &verdict);
-		free(login);
-	}
-	users_release(backend->file, users);
-}
+/* ---- The workers ---- */
 
 /* It was not judged, so it was no wrong guess. */
 static void forgive(struct login *login)
@@ -201,24 +189,106 @@ static void drop(struct work *work)
 	free(login);
 }
 
-/* ---- The handler ---- */
-
-static void leave_to_worker(struct auth_backend *backend, const struct users *users,
-			    struct pop3_authenticate *event, const struct arrival *arrival)
+/* It waits for one of them; takes it over. */
+static void submit(struct login *login, struct workers *workers, void (*run)(struct work *))
 {
-	struct login *login = login_new(backend, event, arrival);
-	if (login == NULL) {
-		leave(backend, users, event, arrival, false);
-		return;
-	}
-	login->work = (struct work){.run = run,
-				    .drop = drop,
-				    .party = throttle_party(backend->throttle, event->event.info)};
-	if (workers_submit(backend->workers, &login->work) != 0) {
-		auth_log_overload(backend, arrival->when);
+	struct auth_backend *backend = login->backend;
+	login->work =
+		(struct work){.run = run,
+			      .drop = drop,
+			      .party = throttle_party(backend->throttle, login->event->event.info)};
+	if (workers_submit(workers, &login->work) != 0) {
+		auth_log_overload(backend, login->arrival.when);
 		forgive(login);
 		turn_away(login);
 	}
+}
+
+/* The login has its verdict. Takes it over. */
+static void finish(struct login *login, const struct users *users, const struct verdict *verdict)
+{
+	struct auth_backend *backend = login->backend;
+	struct pop3_authenticate *event = login->event;
+	log_verdict(backend, event, verdict);
+	uint64_t when = auth_due(backend, users, event->event.info, verdict, login->arrival.when);
+	if (when > clock_now()) {
+		delay_no(login, verdict, when);
+	} else {
+		answer(backend, event, verdict);
+		free(login);
+	}
+}
+
+static void run_asking(struct work *work);
+
+/* It was wrong, but the answer must not come before the program's would have. */
+static void ask_in_vain(struct login *login, const struct verdict *verdict)
+{
+	login->is_judged = true;
+	login->verdict = *verdict;
+	login->arrival.counted = false;
+	submit(login, login->backend->askers, run_asking);
+}
+
+static void judge_login(struct login *login, const struct court *court,
+			const struct passwd_entry *entry, enum judge_effort effort)
+{
+	struct pop3_authenticate *event = login->event;
+	struct verdict verdict = judge(court, entry, event, effort, clock_now());
+	leave(login->backend, court->users, event, &login->arrival, verdict.result == POP3_DENIED);
+	if (judge_is_early(court, event, effort, &verdict))
+		ask_in_vain(login, &verdict);
+	else
+		finish(login, court->users, &verdict);
+}
+
+/* A thread that may hash: the program is not for it. */
+static void run(struct work *work)
+{
+	struct login *login = LOGIN_OF(work, work);
+	struct auth_backend *backend = login->backend;
+	users_refresh(backend->file);
+	struct users *users = users_hold(backend->file);
+	const struct court court = auth_court(backend, users);
+	const struct passwd_entry *entry = judge_entry(users, login->event);
+	enum judge_effort effort = judge_effort(&court, entry, login->event, clock_now());
+	if (effort == JUDGE_ASKS)
+		submit(login, backend->askers, run_asking);
+	else
+		judge_login(login, &court, entry, effort);
+	users_release(backend->file, users);
+}
+
+/* A thread that may wait for the program. */
+static void run_asking(struct work *work)
+{
+	struct login *login = LOGIN_OF(work, work);
+	struct auth_backend *backend = login->backend;
+	users_refresh(backend->file);
+	struct users *users = users_hold(backend->file);
+	const struct court court = auth_court(backend, users);
+	if (login->is_judged) {
+		struct verdict verdict = judge_in_vain(&court, login->event, &login->verdict);
+		finish(login, users, &verdict);
+	} else {
+		const struct passwd_entry *entry = judge_entry(users, login->event);
+		judge_login(login, &court, entry,
+			    judge_effort(&court, entry, login->event, clock_now()));
+	}
+	users_release(backend->file, users);
+}
+
+/* ---- The handler ---- */
+
+static void leave_to(struct auth_backend *backend, struct workers *workers,
+		     void (*run_there)(struct work *), const struct users *users,
+		     struct pop3_authenticate *event, const struct arrival *arrival)
+{
+	struct login *login = login_new(backend, event, arrival);
+	if (login == NULL)
+		leave(backend, users, event, arrival, false);
+	else
+		submit(login, workers, run_there);
 }
 
 static void conclude(struct auth_backend *backend, const struct users *users,
@@ -242,7 +312,13 @@ static void judge_here(struct auth_backend *backend, const struct court *court,
 {
 	struct verdict verdict = judge(court, entry, event, effort, arrival->when);
 	leave(backend, court->users, event, arrival, verdict.result == POP3_DENIED);
-	conclude(backend, court->users, event, &verdict, arrival);
+	if (!judge_is_early(court, event, effort, &verdict)) {
+		conclude(backend, court->users, event, &verdict, arrival);
+		return;
+	}
+	struct login *login = login_new(backend, event, arrival);
+	if (login != NULL)
+		ask_in_vain(login, &verdict);
 }
 
 static void authenticate(struct pop3_authenticate *event, void *data)
@@ -250,7 +326,7 @@ static void authenticate(struct pop3_authenticate *event, void *data)
 	struct auth_backend *backend = data;
 	struct arrival arrival = {.when = clock_now()};
 	struct users *users = users_hold(backend->file);
-	const struct court court = {backend->grants, backend->throttle, users};
+	const struct court court = auth_court(backend, users);
 	const struct passwd_entry *entry = judge_entry(users, event);
 	const struct throttle_refusal *refusal =
 		throttle_enter(backend->throttle, &users->settings.rules, event->event.info,
@@ -262,10 +338,12 @@ static void authenticate(struct pop3_authenticate *event, void *data)
 						.reason = refusal->reason,
 						.throttled = true};
 		conclude(backend, users, event, &verdict, &arrival);
-	} else if (effort != JUDGE_HASHES && !users_are_stale(backend->file, users)) {
-		judge_here(backend, &court, entry, event, effort, &arrival);
+	} else if (effort == JUDGE_HASHES || users_are_stale(backend->file, users)) {
+		leave_to(backend, backend->workers, run, users, event, &arrival);
+	} else if (effort == JUDGE_ASKS) {
+		leave_to(backend, backend->askers, run_asking, users, event, &arrival);
 	} else {
-		leave_to_worker(backend, users, event, &arrival);
+		judge_here(backend, &court, entry, event, effort, &arrival);
 	}
 	users_release(backend->file, users);
 }
@@ -322,7 +400,10 @@ int auth_backend_new(const struct auth_settings *settings, struct workers *worke
 	backend->throttle = throttle_new();
 	backend->scram = scram_service_new();
 	backend->exchanges = exchanges_new();
-	bool whole = backend->delay != NULL && backend->throttle != NULL &&
+	backend->verifier = verifier_new(log);
+	backend->askers = workers_new(settings->verify_processes, settings->verify_queue);
+	bool whole = backend->verifier != NULL && backend->askers != NULL &&
+		     backend->delay != NULL && backend->throttle != NULL &&
 		     backend->scram != NULL && backend->exchanges != NULL;
 	int result = whole ? 0 : -ENOMEM;
 	if (result == 0)
@@ -339,6 +420,10 @@ void auth_backend_free(struct auth_backend *backend)
 {
 	if (backend == NULL)
 		return;
+	if (backend->verifier != NULL)
+		verifier_stop(backend->verifier);
+	workers_free(backend->askers);
+	verifier_free(backend->verifier);
 	delay_free(backend->delay);
 	users_file_free(backend->file);
 	throttle_free(backend->throttle);

@@ -2,8 +2,10 @@
  * A listener that answers `authenticate` from a passwd file: PASS, PLAIN and LOGIN with any scheme,
  * APOP and CRAM-MD5 with {PLAIN} secrets; and `sasl`: SCRAM with {PLAIN} and {SCRAM-SHA-256}
  * secrets, and EXTERNAL by the client's certificate. It offers SCRAM where it suits every user.
- * {PLAIN} is compared in the handler, hashes are checked by workers. Before it answers ok it puts
- * the session's grant, so that a store can answer `open`.
+ * {PLAIN} is compared in the handler, hashes are checked by workers. {VERIFY} is for a program to
+ * check, on threads of its own, as are the tokens of OAUTHBEARER and XOAUTH2 for every user; both
+ * mechanisms are offered where there is such a program. Before it answers ok it puts the session's
+ * grant, so that a store can answer `open`.
  *
  * Unknown user, wrong password and disabled entry cost the same, get the same answer, and get it at
  * the same time when there is a failure delay. What is wrong with the entry of somebody who knows
@@ -18,6 +20,7 @@
 #include "auth/passwd.h"
 #include "backend/grants.h"
 #include "backend/throttle.h"
+#include "backend/verifier.h"
 #include "backend/workers.h"
 #include "base/log.h"
 
@@ -29,8 +32,13 @@ struct auth_settings {
 	const char *maildir_root; /* for entries without a home; NULL = they have no maildrop */
 	uid_t mail_user;          /* as whom the store works */
 	bool strip_domain;        /* look up user@domain as user, if it has no entry of its own */
-	struct throttle_rules rules; /* their delay_max must be less than the server's
-					timeouts.answer */
+	struct verifier_rules verify; /* the program that is asked about {VERIFY} and tokens; its
+					 timeout must be less than the server's timeouts.answer */
+	unsigned verify_processes;    /* so many at once; taken when the backend is made, at least
+					 1 */
+	size_t verify_queue;          /* logins that may wait for one; likewise */
+	struct throttle_rules rules;  /* their delay_max must be less than the server's
+					 timeouts.answer */
 };
 
 /*

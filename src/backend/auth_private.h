@@ -12,7 +12,9 @@
 
 struct auth_backend {
 	struct pop3_listener listener;
-	struct workers *workers;
+	struct workers *workers; /* for hashes */
+	struct workers *askers;  /* for the program, a thread for each that may run */
+	struct verifier *verifier;
 	struct grants *grants;
 	struct log_sink log;
 	struct users_file *file;
@@ -25,6 +27,8 @@ struct auth_backend {
 	uint64_t overload_again; /* when the next line may be written */
 };
 
+/* What a login is judged with. */
+struct court auth_court(struct auth_backend *, const struct users *);
 /* The queue for workers is full: said once in a while, with how often. */
 void auth_log_overload(struct auth_backend *, uint64_t now);
 /* One line for what is not let in. */
@@ -37,5 +41,10 @@ uint64_t auth_due(struct auth_backend *, const struct users *, const struct pop3
 /* sasl_login.c: the handler of `sasl`, and what it adds to the mechanisms. */
 void sasl_login_step(struct pop3_sasl *, void *backend);
 void sasl_login_offer(struct pop3_capabilities *, const struct users *);
+
+/* token_login.c: the same for OAUTHBEARER and XOAUTH2. */
+bool token_login_is_mechanism(const char *name);
+void token_login_step(struct auth_backend *, struct pop3_sasl *);
+void token_login_offer(struct pop3_capabilities *, const struct users *);
 
 #endif

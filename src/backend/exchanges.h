@@ -19,8 +19,9 @@ struct exchanges;
 
 struct sasl_exchange {
 	uint64_t session;
-	struct scram_server *scram; /* NULL: of EXTERNAL */
+	struct scram_server *scram; /* NULL: of another mechanism */
 	bool proven;                /* only the client's last, empty response is awaited */
+	bool refused;               /* a token; only the response before its "no" is awaited */
 	struct pop3_link place;     /* private */
 };
 

@@ -38,6 +38,39 @@ static bool is_remembered(const struct court *court, const struct passwd_entry *
 	       usable;
 }
 
+/* Is the program to be asked about this entry? */
+static bool is_asked(const struct court *court, const struct passwd_entry *entry)
+{
+	return entry != NULL && entry->state == PASSWD_USABLE &&
+	       entry->scheme == AUTH_SCHEME_VERIFY && court->users->settings.verify.command != NULL;
+}
+
+/* `user` is how the entry is called, if there is one: another name of its would be another user's
+ * where the program looks. */
+static enum auth_result ask(const struct court *court, const char *user,
+			    const struct pop3_authenticate *event)
+{
+	const struct pop3_info *info = event->event.info;
+	const struct verifier_question question = {.session = event->event.id,
+						   .user = user,
+						   .secret = event->password,
+						   .secret_length = strlen(event->password),
+						   .method = event->method,
+						   .peer = info == NULL ? "" : info->peer};
+	return verifier_ask(court->verifier, &court->users->settings.verify, &question);
+}
+
+/* What a wrong password costs others is paid here, too. */
+static enum auth_result check_by_asking(const struct court *court, const struct passwd_entry *entry,
+					const struct pop3_authenticate *event)
+{
+	enum auth_result result = ask(court, entry->user, event);
+	if (result == AUTH_DENIED)
+		(void)auth_verify(court->users->passwd, entry, event->password,
+				  strlen(event->password));
+	return result;
+}
+
 static enum auth_result check_password(const struct court *court, const struct passwd_entry *entry,
 				       const struct pop3_authenticate *event,
 				       enum judge_effort effort, uint64_t now)
@@ -46,9 +79,10 @@ static enum auth_result check_password(const struct court *court, const struct p
 	/* Not asked again: it may be forgotten by now, and a hash is not for every thread. */
 	if (effort == JUDGE_REMEMBERS)
 		return AUTH_OK;
-	enum auth_result result =
-		auth_verify(passwd, entry, event->password, strlen(event->password));
-	if (result == AUTH_OK && effort == JUDGE_HASHES) {
+	enum auth_result result = effort == JUDGE_ASKS ? check_by_asking(court, entry, event)
+						       : auth_verify(passwd, entry, event->password,
+								     strlen(event->password));
+	if (result == AUTH_OK && effort != JUDGE_COMPARES) {
 		const struct verified_login login = {entry->user, entry->secret, event->password};
 		throttle_remember(court->throttle, &court->users->settings.rules, &login, now);
 	}
@@ -61,13 +95,31 @@ enum judge_effort judge_effort(const struct court *court, const struct passwd_en
 	if (event->challenge != NULL ||
 	    auth_is_cheap(court->users->passwd, entry, event->password, strlen(event->password)))
 		return JUDGE_COMPARES;
-	return is_remembered(court, entry, event, now) ? JUDGE_REMEMBERS : JUDGE_HASHES;
+	if (is_remembered(court, entry, event, now))
+		return JUDGE_REMEMBERS;
+	return is_asked(court, entry) ? JUDGE_ASKS : JUDGE_HASHES;
+}
+
+bool judge_is_early(const struct court *court, const struct pop3_authenticate *event,
+		    enum judge_effort effort, const struct verdict *verdict)
+{
+	return verdict->wrong_secret && effort != JUDGE_ASKS && event->challenge == NULL &&
+	       court->users->settings.verify.command != NULL && passwd_asks(court->users->passwd);
+}
+
+struct verdict judge_in_vain(const struct court *court, const struct pop3_authenticate *event,
+			     const struct verdict *verdict)
+{
+	if (court->users->settings.verify.command != NULL &&
+	    ask(court, event->user, event) == AUTH_TEMPORARY)
+		return (struct verdict){.result = POP3_TEMPORARY};
+	return *verdict;
 }
 
 /* ---- The rest ---- */
 
 static const char *denied_reason(const struct passwd_entry *entry,
-				 const struct pop3_authenticate *event)
+				 const struct pop3_authenticate *event, enum judge_effort effort)
 {
 	if (entry == NULL)
 		return "no such user";
@@ -75,6 +127,8 @@ static const char *denied_reason(const struct passwd_entry *entry,
 		return passwd_state_text(entry->state);
 	if (event->challenge != NULL && auth_plaintext(entry) == NULL)
 		return "the method needs a {PLAIN} secret";
+	if (entry->scheme == AUTH_SCHEME_VERIFY && effort != JUDGE_ASKS)
+		return "verify_command is not set";
 	return "wrong password";
 }
 
@@ -112,11 +166,15 @@ struct verdict judge(const struct court *court, const struct passwd_entry *entry
 					  ? check_digest(entry, event)
 					  : check_password(court, entry, event, effort, now);
 	if (result == AUTH_TEMPORARY)
+		/* The verifier has told why. */
 		return (struct verdict){.result = POP3_TEMPORARY,
-					.reason = "the password could not be checked"};
+					.reason = effort == JUDGE_ASKS
+							  ? NULL
+							  : "the password could not be checked"};
 	if (result == AUTH_DENIED)
 		return (struct verdict){.result = POP3_DENIED,
-					.reason = denied_reason(entry, event)};
+					.reason = denied_reason(entry, event, effort),
+					.wrong_secret = true};
 	if (acts_for_another(event))
 		return (struct verdict){.result = POP3_DENIED,
 					.reason = "wants to act for another user"};

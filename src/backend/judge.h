@@ -16,6 +16,7 @@ struct verdict {
 	const char *text;   /* for the client; NULL = the standard one */
 	const char *reason; /* for the log; NULL = nothing to say */
 	bool throttled;     /* it was not judged, by throttle_enter() */
+	bool wrong_secret;  /* it was, and no more than the secret had to be looked at */
 };
 
 /* A thread that serves clients judges all but what needs a hash. */
@@ -23,12 +24,14 @@ enum judge_effort {
 	JUDGE_COMPARES,  /* two texts, or a digest that is cheap */
 	JUDGE_REMEMBERS, /* the password was right a short while ago, and still is */
 	JUDGE_HASHES,    /* for as long as the secret's parameters ask for */
+	JUDGE_ASKS,      /* a program, for as long as it takes */
 };
 
 /* What it is judged with; all borrowed. */
 struct court {
 	struct grants *grants;
 	struct throttle *throttle;
+	struct verifier *verifier;
 	const struct users *users;
 };
 
@@ -44,6 +47,17 @@ enum judge_effort judge_effort(const struct court *, const struct passwd_entry *
  */
 struct verdict judge(const struct court *, const struct passwd_entry *entry,
 		     const struct pop3_authenticate *, enum judge_effort, uint64_t now);
+
+/*
+ * A verdict was reached without the program. Would who wants in, if the program knew him, have
+ * heard of it only after that was asked? Then it is to be asked in vain, for the time that takes:
+ * judge_in_vain() does, and what it gives back is the verdict, AUTH_TEMPORARY being told of all
+ * alike.
+ */
+bool judge_is_early(const struct court *, const struct pop3_authenticate *, enum judge_effort,
+		    const struct verdict *);
+struct verdict judge_in_vain(const struct court *, const struct pop3_authenticate *,
+			     const struct verdict *);
 
 /* The rest of it for a usable entry once who it is has been shown: whatever is wrong with it. */
 struct verdict judge_admit(const struct court *, const struct passwd_entry *, uint64_t session,

@@ -9,24 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/auth_private.h"
+#include "backend/sasl_step.h"
 #include "base/clock.h"
 
-/* A deferred step, on its way through the workers or waiting for its "no". */
-struct sasl_step {
-	struct work work;
-	struct delayed delayed;
-	struct auth_backend *backend;
-	struct pop3_sasl *event; /* the deferred copy */
-	uint64_t arrived;
-	struct verdict verdict; /* of one that waits for its "no" */
-};
-
-#define STEP_OF(member_pointer, member)                                                            \
-	((struct sasl_step *)(void *)((char *)(member_pointer)-offsetof(struct sasl_step, member)))
-
 static const struct verdict denied = {.result = POP3_DENIED, .reason = "wrong proof"};
-static const struct verdict no_memory = {.result = POP3_TEMPORARY, .reason = "out of memory"};
+const struct verdict step_no_memory = {.result = POP3_TEMPORARY, .reason = "out of memory"};
 
 static bool is_external(const char *mechanism)
 {
@@ -40,9 +27,8 @@ static void forget(struct auth_backend *backend, uint64_t session)
 	exchange_free(exchanges_take(backend->exchanges, session));
 }
 
-/* The exchange goes on; it is in the table before the next step can come. Takes over `x`. */
-static void challenge(struct sasl_step *step, struct sasl_exchange *x, const char *octets,
-		      size_t length)
+void step_challenge(struct sasl_step *step, struct sasl_exchange *x, const char *octets,
+		    size_t length)
 {
 	if (!exchanges_put(step->backend->exchanges, x)) {
 		exchange_free(x);
@@ -54,7 +40,7 @@ static void challenge(struct sasl_step *step, struct sasl_exchange *x, const cha
 	free(step);
 }
 
-static void end(struct sasl_step *step, const struct verdict *verdict)
+void step_end(struct sasl_step *step, const struct verdict *verdict)
 {
 	struct auth_backend *backend = step->backend;
 	uint64_t session = step->event->event.id;
@@ -69,34 +55,30 @@ static void end(struct sasl_step *step, const struct verdict *verdict)
 static void say_no(struct delayed *delayed)
 {
 	struct sasl_step *step = STEP_OF(delayed, delayed);
-	end(step, &step->verdict);
+	step_end(step, &step->verdict);
 }
 
-/* Answer when it is due. */
-static void conclude(struct sasl_step *step, const struct users *users, const char *user,
-		     const struct verdict *verdict)
+void step_conclude(struct sasl_step *step, const struct users *users, const char *user,
+		   const struct verdict *verdict)
 {
 	struct auth_backend *backend = step->backend;
 	const struct pop3_sasl *event = step->event;
 	auth_log_verdict(backend, &event->event, user, event->mechanism, verdict);
 	uint64_t when = auth_due(backend, users, event->event.info, verdict, step->arrived);
 	if (when <= clock_now()) {
-		end(step, verdict);
+		step_end(step, verdict);
 		return;
 	}
 	step->verdict = *verdict;
 	step->delayed = (struct delayed){.run = say_no, .due = when};
 	if (delay_add(backend->delay, &step->delayed) != 0)
-		end(step, &no_memory);
+		step_end(step, &step_no_memory);
 }
 
 /* ---- Judgement ---- */
 
-/*
- * The attempt begins. False: it is not judged, and *verdict says why. *counted is for leave().
- */
-static bool enter(const struct sasl_step *step, const struct users *users, const char *user,
-		  struct verdict *verdict, bool *counted)
+bool step_enter(const struct sasl_step *step, const struct users *users, const char *user,
+		struct verdict *verdict, bool *counted)
 {
 	const struct throttle_refusal *refusal =
 		throttle_enter(step->backend->throttle, &users->settings.rules,
@@ -109,19 +91,18 @@ static bool enter(const struct sasl_step *step, const struct users *users, const
 	return refusal == NULL;
 }
 
-static void leave(const struct sasl_step *step, const struct users *users, const char *user,
-		  bool counted, bool failed)
+void step_leave(const struct sasl_step *step, const struct users *users, const char *user,
+		bool counted, bool failed)
 {
 	if (counted)
 		throttle_leave(step->backend->throttle, &users->settings.rules,
 			       step->event->event.info, user, failed, step->arrived);
 }
 
-/* Who it is has been shown; may that user come in? */
-static struct verdict admit(const struct sasl_step *step, const struct users *users,
-			    const char *user, const char *authzid)
+struct verdict step_admit(const struct sasl_step *step, const struct users *users, const char *user,
+			  const char *authzid)
 {
-	const struct court court = {step->backend->grants, step->backend->throttle, users};
+	const struct court court = auth_court(step->backend, users);
 	const struct passwd_entry *entry =
 		passwd_lookup(users->passwd, user, users->settings.strip_domain);
 	if (entry == NULL || entry->state != PASSWD_USABLE)
@@ -161,15 +142,15 @@ static void finish_scram(struct sasl_step *step, const struct users *users, stru
 	const char *user = scram_server_user(x->scram);
 	struct verdict verdict = denied;
 	if (step->event->length == 0)
-		verdict = admit(step, users, user, scram_server_authzid(x->scram));
-	conclude(step, users, user, &verdict);
+		verdict = step_admit(step, users, user, scram_server_authzid(x->scram));
+	step_conclude(step, users, user, &verdict);
 	exchange_free(x);
 }
 
 static void fail_scram(struct sasl_step *step, const struct users *users, struct sasl_exchange *x,
 		       const struct verdict *verdict)
 {
-	conclude(step, users, scram_server_user(x->scram), verdict);
+	step_conclude(step, users, scram_server_user(x->scram), verdict);
 	exchange_free(x);
 }
 
@@ -184,7 +165,7 @@ static void step_scram(struct sasl_step *step, const struct users *users, struct
 		return;
 	}
 	const char *known = scram_server_user(x->scram);
-	if (known != NULL && !enter(step, users, known, &refused, &counted)) {
+	if (known != NULL && !step_enter(step, users, known, &refused, &counted)) {
 		fail_scram(step, users, x, &refused);
 		return;
 	}
@@ -192,11 +173,11 @@ static void step_scram(struct sasl_step *step, const struct users *users, struct
 		scram_server_step(x->scram, users->passwd, users->settings.strip_domain,
 				  step->event->octets, step->event->length, &reply, &length);
 	x->proven = result == SCRAM_PROVEN;
-	leave(step, users, known, counted, result == SCRAM_DENIED);
+	step_leave(step, users, known, counted, result == SCRAM_DENIED);
 	if (result == SCRAM_DENIED || result == SCRAM_TEMPORARY)
-		fail_scram(step, users, x, result == SCRAM_DENIED ? &denied : &no_memory);
+		fail_scram(step, users, x, result == SCRAM_DENIED ? &denied : &step_no_memory);
 	else
-		challenge(step, x, reply, length);
+		step_challenge(step, x, reply, length);
 	free(reply);
 }
 
@@ -209,17 +190,17 @@ static void step_external(struct sasl_step *step, const struct users *users)
 	char authzid[POP3_USER_MAX + 1] = "";
 	struct verdict verdict;
 	bool counted = false;
-	if (!enter(step, users, user, &verdict, &counted)) {
-		conclude(step, users, user, &verdict);
+	if (!step_enter(step, users, user, &verdict, &counted)) {
+		step_conclude(step, users, user, &verdict);
 		return;
 	}
 	bool fits = event->length < sizeof authzid &&
 		    (event->length == 0 || memchr(event->octets, '\0', event->length) == NULL);
 	if (fits && event->length > 0)
 		memcpy(authzid, event->octets, event->length);
-	verdict = fits && *user != '\0' ? admit(step, users, user, authzid) : denied;
-	leave(step, users, user, counted, verdict.result == POP3_DENIED);
-	conclude(step, users, user, &verdict);
+	verdict = fits && *user != '\0' ? step_admit(step, users, user, authzid) : denied;
+	step_leave(step, users, user, counted, verdict.result == POP3_DENIED);
+	step_conclude(step, users, user, &verdict);
 }
 
 /* ---- The worker ---- */
@@ -232,9 +213,9 @@ static void advance(struct sasl_step *step, const struct users *users)
 					  ? begin(step)
 					  : exchanges_take(backend->exchanges, event->event.id);
 	if (x == NULL) {
-		conclude(step, users, NULL, &no_memory);
+		step_conclude(step, users, NULL, &step_no_memory);
 	} else if (event->octets == NULL) {
-		challenge(step, x, "", 0);
+		step_challenge(step, x, "", 0);
 	} else if (x->scram != NULL) {
 		step_scram(step, users, x);
 	} else {
@@ -262,9 +243,23 @@ static void drop(struct work *work)
 	free(step);
 }
 
+void step_submit(struct sasl_step *step, struct workers *workers, void (*run_there)(struct work *))
+{
+	struct auth_backend *backend = step->backend;
+	step->work =
+		(struct work){.run = run_there,
+			      .drop = drop,
+			      .party = throttle_party(backend->throttle, step->event->event.info)};
+	if (workers_submit(workers, &step->work) != 0) {
+		auth_log_overload(backend, step->arrived);
+		forget(backend, step->event->event.id);
+		step_end(step, &step_no_memory);
+	}
+}
+
 /* ---- The handlers ---- */
 
-static struct sasl_step *step_new(struct auth_backend *backend, struct pop3_sasl *event)
+struct sasl_step *step_new(struct auth_backend *backend, struct pop3_sasl *event)
 {
 	struct sasl_step *step = calloc(1, sizeof *step);
 	if (step == NULL) {
@@ -289,21 +284,17 @@ void sasl_login_step(struct pop3_sasl *event, void *data)
 		forget(backend, session);
 		return;
 	}
+	if (token_login_is_mechanism(event->mechanism)) {
+		token_login_step(backend, event);
+		return;
+	}
 	if (!is_external(event->mechanism) && !scram_is_mechanism(event->mechanism))
 		return;
 	struct sasl_step *step = step_new(backend, event);
-	if (step == NULL) {
+	if (step == NULL)
 		forget(backend, session);
-		return;
-	}
-	step->work = (struct work){.run = run,
-				   .drop = drop,
-				   .party = throttle_party(backend->throttle, event->event.info)};
-	if (workers_submit(backend->workers, &step->work) != 0) {
-		auth_log_overload(backend, step->arrived);
-		forget(backend, session);
-		end(step, &no_memory);
-	}
+	else
+		step_submit(step, backend->workers, run);
 }
 
 /*
@@ -325,4 +316,5 @@ void sasl_login_offer(struct pop3_capabilities *event, const struct users *users
 	}
 	if (info->tls && info->certificate[0] != '\0')
 		pop3_mechanism_add(event, "EXTERNAL");
+	token_login_offer(event, users);
 }

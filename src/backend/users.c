@@ -43,13 +43,28 @@ static bool suits_all(const struct passwd *passwd, const char *mechanism)
 	return count > 0;
 }
 
+/* The text at *room, which moves behind it; NULL stays NULL. */
+static const char *keep(char **room, const char *text)
+{
+	if (text == NULL)
+		return NULL;
+	size_t size = strlen(text) + 1;
+	char *kept = memcpy(*room, text, size);
+	*room += size;
+	return kept;
+}
+
+static size_t size_of(const char *text)
+{
+	return text == NULL ? 0 : strlen(text) + 1;
+}
+
 /* A generation with one reference; the settings' texts stand behind it. Takes over `passwd`. */
 static struct users *users_new(const struct auth_settings *settings, struct passwd *passwd)
 {
-	const char *root = settings->maildir_root;
-	size_t path_size = strlen(settings->passwd) + 1;
-	size_t root_size = root == NULL ? 0 : strlen(root) + 1;
-	struct users *users = calloc(1, sizeof *users + path_size + root_size);
+	size_t size = size_of(settings->passwd) + size_of(settings->maildir_root) +
+		      size_of(settings->verify.command);
+	struct users *users = calloc(1, sizeof *users + size);
 	if (users == NULL) {
 		passwd_unref(passwd);
 		return NULL;
@@ -61,9 +76,9 @@ static struct users *users_new(const struct auth_settings *settings, struct pass
 	users->suits_scram_sha1 = suits_all(passwd, "SCRAM-SHA-1");
 	users->settings = *settings;
 	users->settings.rules.strip_domain = settings->strip_domain;
-	users->settings.passwd = memcpy(texts, settings->passwd, path_size);
-	if (root != NULL)
-		users->settings.maildir_root = memcpy(texts + path_size, root, root_size);
+	users->settings.passwd = keep(&texts, settings->passwd);
+	users->settings.maildir_root = keep(&texts, settings->maildir_root);
+	users->settings.verify.command = keep(&texts, settings->verify.command);
 	return users;
 }
 

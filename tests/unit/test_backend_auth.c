@@ -620,7 +620,8 @@ static void remembered_password_is_not_hashed_where_it_was_found(void)
 	CU_ASSERT_EQUAL_FATAL(passwd_load(stage.passwd, &error, &generation.passwd), 0);
 	generation.settings = stage.settings;
 	generation.settings.rules.remember = 3600000;
-	const struct court court = {grants_new(1), throttle_new(), &generation};
+	const struct court court = {
+		.grants = grants_new(1), .throttle = throttle_new(), .users = &generation};
 	const struct pop3_authenticate event = {.user = "alice", .password = "forgotten since"};
 	const struct passwd_entry *entry = judge_entry(&generation, &event);
 	CU_ASSERT_EQUAL(judge_effort(&court, entry, &event, 1), JUDGE_HASHES);
