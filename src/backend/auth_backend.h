@@ -37,6 +37,7 @@ struct auth_settings {
 	unsigned verify_processes;    /* so many at once; taken when the backend is made, at least
 					 1 */
 	size_t verify_queue;          /* logins that may wait for one; likewise */
+	uint32_t mechanisms;          /* of SASL that may be offered, see mechanisms.h; 0 = all */
 	struct throttle_rules rules;  /* their delay_max must be less than the server's
 					 timeouts.answer */
 };

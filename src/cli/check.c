@@ -168,6 +168,9 @@ static void check_entry(struct checking *c)
 {
 	struct maildrop_path path;
 	const char *wrong = passwd_state_text(c->entry->state);
+	if (wrong == NULL && c->entry->scheme == AUTH_SCHEME_VERIFY &&
+	    c->options->verify_command == NULL)
+		wrong = "its password is {VERIFY}, and verify_command is not set";
 	if (wrong == NULL)
 		wrong = maildrop_path_find(c->entry, c->options->maildir, c->account.uid, &path);
 	if (wrong == NULL) {
@@ -265,6 +268,8 @@ static int check_all(const struct options *options)
 		identity = process_drop(&c.account);
 	if (code == 0)
 		code = identity;
+	if (identity == 0 && process_check_command(options, &c.account) != 0 && code == 0)
+		code = EX_CONFIG;
 	if (identity != 0)
 		return code; /* there is nobody to look at the maildrops as */
 	if (certificates == 0 && was_root)

@@ -49,6 +49,9 @@ void drive_hold_signals(void)
 		sigaction(numbers[i], &action, NULL);
 	action.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &action, NULL);
+	/* Whoever started us may have ignored it; then exit codes of programs would be lost. */
+	action.sa_handler = SIG_DFL;
+	sigaction(SIGCHLD, &action, NULL);
 }
 
 /* The entries to wait for: the server's, then the watches. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/mechanisms.h"
 #include "base/network.h"
 #include "base/number.h"
 #include "daemon/address.h"
@@ -93,6 +94,8 @@ static const char *set_text(const struct option_row *row, char **value, const ch
 			return "must not hold control characters";
 		if (row->type == OPTION_WORD && (*c == ' ' || (unsigned char)*c >= 0x80))
 			return "must be one word of ASCII";
+		if (row->type == OPTION_COMMAND && *text != '/')
+			return "must begin with an absolute path";
 		if (row->type == OPTION_MARKS && !is_mark(*c))
 			return "must be punctuation, and no @";
 	}
@@ -113,7 +116,7 @@ static const char *set_pattern(const struct option_row *row, char **value, const
 static bool is_list(const struct option_row *row)
 {
 	return row->type == OPTION_ADDRESS || row->type == OPTION_NETWORK ||
-	       row->type == OPTION_FILES;
+	       row->type == OPTION_MECHANISMS || row->type == OPTION_FILES;
 }
 
 static void list_fini(struct option_list *list)
@@ -131,6 +134,11 @@ static const char *check_item(const struct option_row *row, const char *item)
 	struct network network;
 	if (row->type == OPTION_NETWORK && network_parse(item, &network) < 0)
 		return "must be ADDRESS/BITS with no bit set behind them, ADDRESS or unix";
+	uint32_t set = 0;
+	if (row->type == OPTION_MECHANISMS && !mechanisms_add(&set, item)) {
+		snprintf(wrong, sizeof wrong, "must be of: %s", mechanisms_names);
+		return wrong;
+	}
 	for (const char *c = item; *c != '\0'; c++)
 		if (is_control(*c))
 			return "must not hold control characters";
@@ -150,7 +158,8 @@ static const char *list_add(const struct option_row *row, struct option_list *li
 	const char *problem = check_item(row, item);
 	for (size_t i = 0; problem == NULL && row->type != OPTION_FILES && i < list->count; i++)
 		if (strcmp(list->items[i], item) == 0)
-			problem = "holds an address twice";
+			problem = row->type == OPTION_MECHANISMS ? "holds a name twice"
+								 : "holds an address twice";
 	if (problem != NULL) {
 		free(item);
 		return problem;
@@ -219,6 +228,7 @@ const char *options_set(struct options *options, const struct option_row *row,
 	case OPTION_WORD:
 	case OPTION_MARKS:
 	case OPTION_PATH:
+	case OPTION_COMMAND:
 		problem = set_text(row, member(options, row), value);
 		break;
 	case OPTION_PATTERN:
@@ -226,6 +236,7 @@ const char *options_set(struct options *options, const struct option_row *row,
 		break;
 	case OPTION_ADDRESS:
 	case OPTION_NETWORK:
+	case OPTION_MECHANISMS:
 	case OPTION_FILES:
 		problem = set_list(row, member(options, row), again, value);
 		break;
@@ -258,6 +269,8 @@ void options_fini(struct options *options)
 	list_fini(&options->cert);
 	list_fini(&options->key);
 	list_fini(&options->ocsp);
+	list_fini(&options->mechanisms);
+	free(options->verify_command);
 	free(options->client_ca);
 	free(options->maildir);
 	free(options->passwd);
@@ -298,10 +311,12 @@ bool options_same(const struct options *a, const struct options *b, const struct
 	case OPTION_WORD:
 	case OPTION_MARKS:
 	case OPTION_PATH:
+	case OPTION_COMMAND:
 	case OPTION_PATTERN:
 		return same_text(*(char *const *)left, *(char *const *)right);
 	case OPTION_ADDRESS:
 	case OPTION_NETWORK:
+	case OPTION_MECHANISMS:
 	case OPTION_FILES:
 		return same_list(left, right);
 	}

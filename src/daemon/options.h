@@ -44,7 +44,7 @@ struct option_list {
 };
 
 enum {
-	OPTION_COUNT = 53, /* rows of the table */
+	OPTION_COUNT = 57, /* rows of the table */
 };
 
 /* All settings as values. Texts are NULL where nothing is set and there is no default. */
@@ -73,6 +73,10 @@ struct options {
 	uint32_t handshake_timeout, login_timeout, idle_timeout, write_timeout, answer_timeout,
 		drain_timeout, failure_delay, failure_recovery, login_delay, remember_passwords;
 	uint32_t address_failures, user_failures;
+	char *verify_command;    /* see program_start() */
+	uint32_t verify_timeout; /* seconds */
+	uint32_t verify_processes;
+	struct option_list mechanisms; /* names that mechanisms_add() knows */
 	uint32_t store_workers, crypt_workers, crypt_queue;
 	uint32_t log;        /* enum option_log */
 	uint32_t log_format; /* enum option_format */
@@ -82,16 +86,18 @@ struct options {
 };
 
 enum option_type {
-	OPTION_BOOLEAN, /* yes or no; a flag without a value means yes */
-	OPTION_NUMBER,  /* minimum to maximum */
-	OPTION_CHOICE,  /* one of the words in `choices` */
-	OPTION_WORD,    /* printable ASCII without blanks */
-	OPTION_MARKS,   /* punctuation, but no '@' */
-	OPTION_PATH,    /* any octets but control octets */
-	OPTION_PATTERN, /* of Dovecot's unique-ids, see store/uidl_pattern.h */
-	OPTION_ADDRESS, /* a list of addresses; commas or blanks between, or given repeatedly */
-	OPTION_NETWORK, /* a list of networks, see base/network.h; likewise */
-	OPTION_FILES,   /* a list of paths without commas; these between, or given repeatedly */
+	OPTION_BOOLEAN,    /* yes or no; a flag without a value means yes */
+	OPTION_NUMBER,     /* minimum to maximum */
+	OPTION_CHOICE,     /* one of the words in `choices` */
+	OPTION_WORD,       /* printable ASCII without blanks */
+	OPTION_MARKS,      /* punctuation, but no '@' */
+	OPTION_PATH,       /* any octets but control octets */
+	OPTION_PATTERN,    /* of Dovecot's unique-ids, see store/uidl_pattern.h */
+	OPTION_ADDRESS,    /* a list of addresses; commas or blanks between, or given repeatedly */
+	OPTION_NETWORK,    /* a list of networks, see base/network.h; likewise */
+	OPTION_COMMAND,    /* an absolute path and arguments, blanks between */
+	OPTION_MECHANISMS, /* a list of SASL mechanisms; as OPTION_ADDRESS */
+	OPTION_FILES,      /* a list of paths without commas; these between, or given repeatedly */
 };
 
 /* Which subcommands take a setting as a flag. */

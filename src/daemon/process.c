@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "backend/program.h"
 #include "daemon/message.h"
 
 /* One arena for the loop and one for all workers: each more would keep pages of its own. */
@@ -100,4 +101,14 @@ int process_drop(const struct account *account)
 	if (result != 0)
 		return message(EX_OSERR, "cannot become %s: %s", account->name, strerror(-result));
 	return 0;
+}
+
+int process_check_command(const struct options *options, const struct account *account)
+{
+	const char *command = options->verify_command;
+	const char *wrong = command == NULL ? NULL : program_check(command);
+	if (wrong == NULL)
+		return 0;
+	return message(EX_CONFIG, "verify_command: %.*s: %s (as user %s)",
+		       (int)strcspn(command, " "), command, wrong, account->name);
 }

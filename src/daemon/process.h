@@ -19,4 +19,10 @@ int process_owner(const char *folder, struct account *account);
 /* As root become the account, else nothing. 0, or a sysexits code after a message. */
 int process_drop(const struct account *);
 
+/*
+ * After process_drop(): can the command that is asked about passwords be run as this account? 0, or
+ * EX_CONFIG after a message.
+ */
+int process_check_command(const struct options *, const struct account *);
+
 #endif

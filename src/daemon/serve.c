@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "backend/auth_backend.h"
+#include "backend/mechanisms.h"
+#include "backend/program.h"
 #include "backend/store_backend.h"
 #include "daemon/certificates.h"
 #include "daemon/drive.h"
@@ -69,6 +71,15 @@ static struct throttle_rules throttle_rules(const struct options *options)
 	};
 }
 
+/* Names that are wrong do not come so far. */
+static uint32_t mechanism_set(const struct options *options)
+{
+	uint32_t set = 0;
+	for (size_t i = 0; i < options->mechanisms.count; i++)
+		mechanisms_add(&set, options->mechanisms.items[i]);
+	return set;
+}
+
 static struct auth_settings auth_settings(const struct daemon *d, const struct options *options)
 {
 	return (struct auth_settings){
@@ -76,6 +87,11 @@ static struct auth_settings auth_settings(const struct daemon *d, const struct o
 		.maildir_root = d->started.maildir,
 		.mail_user = d->account.uid,
 		.strip_domain = options->strip_domain,
+		.verify = {.command = options->verify_command,
+			   .timeout = shortened(options->verify_timeout, options)},
+		.verify_processes = options->verify_processes,
+		.verify_queue = options->crypt_queue,
+		.mechanisms = mechanism_set(options),
 		.rules = throttle_rules(options),
 	};
 }
@@ -169,11 +185,20 @@ static bool is_fit(struct daemon *d, const struct options *options)
 	return address == NULL;
 }
 
+static bool command_is_fine(struct daemon *d, const struct options *options)
+{
+	const char *wrong =
+		options->verify_command == NULL ? NULL : program_check(options->verify_command);
+	if (wrong != NULL)
+		log_problem("verify_command", 0, wrong, d);
+	return wrong == NULL;
+}
+
 /* Everything that can be wrong, before anything is changed. */
 static bool check_all(struct daemon *d, const struct options *options)
 {
-	return is_fit(d, options) && certificates_check_reload(options, &d->logger.sink) &&
-	       check_users(d, options);
+	return is_fit(d, options) && command_is_fine(d, options) &&
+	       certificates_check_reload(options, &d->logger.sink) && check_users(d, options);
 }
 
 /* What may still fail, if files change meanwhile or memory runs out. */
@@ -299,6 +324,8 @@ static int start(struct daemon *d)
 		code = make_server(d);
 	if (code == 0)
 		code = process_drop(&d->account);
+	if (code == 0)
+		code = process_check_command(&d->started, &d->account);
 	if (code == 0)
 		code = make_backend(d);
 	if (code == 0 && was_root)

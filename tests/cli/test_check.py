@@ -56,6 +56,34 @@ class Check(CheckCase):
         self.place.write_passwd(f"fine:{{PLAIN}}x::::{home}\nslow:{slow}::::{home}\n")
         self.check((CONFIG, 65), r"passwd:2: slow: cannot log in: the hash costs too much")
 
+    def test_user_whom_no_program_verifies_is_named_by_line(self):
+        home = self.place.home("alice")
+        self.place.write_passwd(f"fine:{{PLAIN}}x::::{home}\nasked:{{VERIFY}}::::{home}\n")
+        text = self.check(65, r"passwd:2: asked: cannot log in: .*verify_command is not set")
+        self.assertNotRegex(text, r"passwd:1\b")
+        self.check(0, extra=["--verify-command", "/bin/true"])
+
+    def test_command_that_cannot_be_run_is_named(self):
+        path = os.path.join(self.place.folder, "program")
+        self.place.write(path, "#!/bin/sh\n")
+        for mode, wrong in ((0o600, "cannot be executed"), (0o777, "can be written by everybody")):
+            os.chmod(path, mode)
+            self.check(CONFIG, rf"verify_command: {path}: {wrong} \(as user ",
+                       extra=["--verify-command", path + " -x"])
+            done = Server(self.temporary(), "--verify-command", path)
+            self.assert_exit(run(*done.command()[1:]), CONFIG, wrong)
+        self.check(CONFIG, r"verify_command: /nonexistent: No such file",
+                   extra=["--verify-command", "/nonexistent"])
+        self.check(64, r"must begin with an absolute path", extra=["--verify-command", "true"])
+        os.chmod(path, 0o755)
+        self.check(0, extra=["--verify-command", path + " -x"])
+
+    def test_mechanism_that_nobody_knows_is_named_by_line(self):
+        self.check(CONFIG, r"config:2: mechanisms: .*must be of: .*OAUTHBEARER",
+                   config="debug = no\nmechanisms = PLAIN KERBEROS_V4\n")
+        self.check(CONFIG, r"config:1: mechanisms: .*twice", config="mechanisms = PLAIN PLAIN\n")
+        self.check(0, config="mechanisms = plain, xoauth2\nmechanisms = External\n")
+
     def test_file_put_aside_is_told_and_left_for_a_login(self):
         aside = self.place.plant([b"a\n"])[0]
         named = os.path.join(os.path.dirname(aside), ".pop3-emitter." + os.path.basename(aside))
