@@ -26,7 +26,7 @@ TSAN_SUITES := $(ALL_SUITES)
 # of which valgrind needs some itself.
 VALGRIND_SUITES := $(filter-out wire server_limits,$(ALL_SUITES))
 ifeq ($(POP3_FULL),no)
-TSAN_SUITES := $(filter backend_% deferral delivery_crowd events grants loop passwd_edit server% \
+TSAN_SUITES := $(filter backend_% deferral delivery_crowd events grants loop passwd_edit server% verifier \
 	session_defer store_busy throttle workers,$(ALL_SUITES))
 VALGRIND_SUITES := backend_auth backend_sasl deferral emitter events sasl session session_end \
 	session_flow store_commit store_maildrop store_remove tls_stream

@@ -392,6 +392,41 @@ static void wrong_token_is_told_in_a_challenge_and_then_denied_once(void)
 	stage_fini(&stage);
 }
 
+static void tokens_are_offered_where_passwords_are(void)
+{
+	static const struct {
+		bool tls, loopback;
+		enum pop3_require_tls require;
+		bool offered;
+	} cases[] = {{true, false, POP3_TLS_REMOTE, true},
+		     {false, true, POP3_TLS_REMOTE, true},
+		     {false, false, POP3_TLS_REMOTE, false},
+		     {false, false, POP3_TLS_NEVER, true}};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct stage stage;
+		struct client client = {0};
+		struct pop3_info info = {.peer = "192.0.2.1:4711",
+					 .stls = true,
+					 .tls = cases[i].tls,
+					 .loopback = cases[i].loopback};
+		prepare(&stage, users);
+		stage.options.require_tls = cases[i].require;
+		stage_open(&stage);
+		client.stage = &stage;
+		client.session = pop3_session_new(stage.server, &info, clock_now());
+		CU_ASSERT_PTR_NOT_NULL_FATAL(client.session);
+		client_says(&client, "", "+OK POP3 server ready <sea@wonderland>\r\n");
+		client_says(&client, "AUTH\r\n",
+			    cases[i].offered
+				    ? "+OK\r\nCRAM-"
+				      "MD5\r\nPLAIN\r\nLOGIN\r\nOAUTHBEARER\r\nXOAUTH2\r\n.\r\n"
+				    : "-ERR ");
+		client_fini(&client);
+		stage_fini(&stage);
+		test_count(1);
+	}
+}
+
 static void program_is_asked_about_the_tokens_of_strangers_as_well(void)
 {
 	struct stage stage;
@@ -521,6 +556,7 @@ static const struct test tests[] = {
 	TEST(programs_that_hang_hold_up_nobody_else),
 	TEST(token_lets_in_every_user_whom_the_program_knows),
 	TEST(wrong_token_is_told_in_a_challenge_and_then_denied_once),
+	TEST(tokens_are_offered_where_passwords_are),
 	TEST(program_is_asked_about_the_tokens_of_strangers_as_well),
 	TEST(token_that_the_program_cannot_tell_of_may_be_tried_again),
 	TEST(tokens_are_never_remembered),
