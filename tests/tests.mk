@@ -23,8 +23,9 @@ POP3_FULL ?= yes
 ALL_SUITES := $(filter-out %.c %/%,$(UNIT_SOURCES:tests/unit/test_%.c=%))
 TSAN_SUITES := $(ALL_SUITES)
 # Without the exhaustive suite, which takes hours there, and the one that runs out of descriptors,
-# of which valgrind needs some itself.
-VALGRIND_SUITES := $(filter-out wire server_limits,$(ALL_SUITES))
+# of which valgrind needs some itself; and those whose programs are watched by pidfd_open(2), which it
+# does not know.
+VALGRIND_SUITES := $(filter-out wire server_limits verifier backend_verify,$(ALL_SUITES))
 ifeq ($(POP3_FULL),no)
 TSAN_SUITES := $(filter backend_% deferral delivery_crowd events grants loop passwd_edit server% verifier \
 	session_defer store_busy throttle workers,$(ALL_SUITES))
