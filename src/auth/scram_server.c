@@ -390,7 +390,8 @@ static bool has_bad_flag(const struct scram_server *server, const char *message)
 /* What libgsasl lets pass, or would wait behind for more; it reads up to a NUL. */
 static bool is_acceptable(const struct scram_server *server, const char *message, size_t length)
 {
-	if (length == 0 || memchr(message, '\0', length) != NULL || has_mandatory_extension(message))
+	if (length == 0 || memchr(message, '\0', length) != NULL ||
+	    has_mandatory_extension(message))
 		return false;
 	return scram_server_user(server) != NULL ||
 	       (!has_bad_flag(server, message) && !has_bad_name(message));

@@ -1,6 +1,6 @@
 /*
- * Base64 as RFC 4648 sections 3.2, 3.5 and 4 have it, next to base/base64.h and other in kind: group
- * by group, with no state between them.
+ * Base64 as RFC 4648 sections 3.2, 3.5 and 4 have it, next to base/base64.h and other in kind:
+ * group by group, with no state between them.
  */
 #ifndef POP3_TESTS_FUZZ_BASE64_REFERENCE_H
 #define POP3_TESTS_FUZZ_BASE64_REFERENCE_H

@@ -1,6 +1,7 @@
 /*
- * libFuzzer: any text as base64, next to a checker written from the RFC. Both agree on what is base64 and what it stands for, also in place and with just enough
- * room; a decoder with too little room refuses; decoding and encoding undo each other.
+ * libFuzzer: any text as base64, next to a checker written from the RFC. Both agree on what is
+ * base64 and what it stands for, also in place and with just enough room; a decoder with too little
+ * room refuses; decoding and encoding undo each other.
  */
 #include <stdbool.h>
 #include <stdint.h>

@@ -115,8 +115,8 @@ static void check(struct pop3_authenticate *e, void *data)
 	if (e->challenge != NULL)
 		good = good && plain != NULL && pop3_matches(e, plain, strlen(plain));
 	else
-		good = good && auth_verify(w.passwd, entry, e->password, strlen(e->password)) ==
-				       AUTH_OK;
+		good = good &&
+		       auth_verify(w.passwd, entry, e->password, strlen(e->password)) == AUTH_OK;
 	good = good && (e->authzid == NULL || strcmp(e->authzid, e->user) == 0);
 	pop3_answer_auth(e, good ? POP3_OK : POP3_DENIED, NULL);
 }
@@ -141,8 +141,8 @@ static void scram_step(struct pop3_sasl *e)
 {
 	char *reply = NULL;
 	size_t length = 0;
-	enum scram_result result = scram_server_step(w.scram, w.passwd, false, e->octets, e->length,
-						     &reply, &length);
+	enum scram_result result =
+		scram_server_step(w.scram, w.passwd, false, e->octets, e->length, &reply, &length);
 	w.proven = result == SCRAM_PROVEN;
 	if (result == SCRAM_DENIED) {
 		pop3_answer_sasl(e, POP3_DENIED, NULL);
@@ -194,10 +194,8 @@ static void offer(struct pop3_capabilities *e, void *data)
 	}
 }
 
-static const struct pop3_handlers handlers = {.size = sizeof handlers,
-					      .authenticate = check,
-					      .capabilities = offer,
-					      .sasl = hear_sasl};
+static const struct pop3_handlers handlers = {
+	.size = sizeof handlers, .authenticate = check, .capabilities = offer, .sasl = hear_sasl};
 
 /* No secret, as it is or in base64; but a client may put one where its name belongs. */
 static void check_field(const struct pop3_field *field)
@@ -266,8 +264,8 @@ static struct view view_plain(const struct part *r)
 {
 	const char *end = r->at + r->length;
 	const char *first = memchr(r->at, '\0', r->length);
-	const char *second = first == NULL ? NULL
-					   : memchr(first + 1, '\0', (size_t)(end - first - 1));
+	const char *second =
+		first == NULL ? NULL : memchr(first + 1, '\0', (size_t)(end - first - 1));
 	if (second == NULL)
 		return malformed;
 	struct part authzid = {r->at, (size_t)(first - r->at)};
@@ -356,9 +354,9 @@ static bool proves(const char *user, const struct part *said, const struct part 
 	if (!has_keys(t->mechanism, user))
 		return false;
 	CHECK(base64_decode(encoded.at, encoded.length, salt, sizeof salt, &salt_length));
-	int length = snprintf(message, sizeof message, "%.*s,%.*s,%.*s", (int)t->bare_length,
-			      t->bare, (int)challenge.length, challenge.at, (int)said->length,
-			      said->at);
+	int length =
+		snprintf(message, sizeof message, "%.*s,%.*s,%.*s", (int)t->bare_length, t->bare,
+			 (int)challenge.length, challenge.at, (int)said->length, said->at);
 	scram_salted(hash, SASL_PASSWORD, 6, salt, salt_length, salted);
 	scram_client_proof(hash, salted, message, (size_t)length, want);
 	if (!part_encodes(proof, want, hash->size))
@@ -563,8 +561,8 @@ static void take_challenge(const struct view *view)
 	struct talk *t = &w.talk;
 	size_t encoded = w.answer_length - 4;
 	CHECK(view->may & MAY_CHALLENGE);
-	int length = base64_reference((const uint8_t *)w.answer + 2, encoded,
-				      (uint8_t *)t->challenge);
+	int length =
+		base64_reference((const uint8_t *)w.answer + 2, encoded, (uint8_t *)t->challenge);
 	CHECK(length >= 0 && length < SCRAM_ROOM);
 	t->challenge_length = (size_t)length;
 	t->challenge[length] = '\0';
@@ -665,8 +663,8 @@ static bool must_enter(const struct order *o)
 	bool suits = o->mechanism->kind == KIND_SCRAM  ? has_keys(o->mechanism, o->user)
 		     : o->mechanism->kind == KIND_CRAM ? strcmp(o->user, "plain") == 0
 						       : has_password(o->user);
-	bool downgrade = o->mechanism->kind == KIND_SCRAM && o->doubts && w.bound &&
-			 !o->mechanism->plus;
+	bool downgrade =
+		o->mechanism->kind == KIND_SCRAM && o->doubts && w.bound && !o->mechanism->plus;
 	return o->change.kind == '.' && o->steps == 9 && suits && !o->wrong && !downgrade &&
 	       (!o->mechanism->plus || w.bound);
 }

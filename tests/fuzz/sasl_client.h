@@ -24,8 +24,14 @@ struct known_mechanism {
 	struct scram_hash hash;
 };
 
-#define HASH_1   {GNUTLS_MAC_SHA1, GNUTLS_DIG_SHA1, 20}
-#define HASH_256 {GNUTLS_MAC_SHA256, GNUTLS_DIG_SHA256, 32}
+#define HASH_1                                                                                     \
+	{                                                                                          \
+		GNUTLS_MAC_SHA1, GNUTLS_DIG_SHA1, 20                                               \
+	}
+#define HASH_256                                                                                   \
+	{                                                                                          \
+		GNUTLS_MAC_SHA256, GNUTLS_DIG_SHA256, 32                                           \
+	}
 
 static const struct known_mechanism known_mechanisms[] = {
 	{"PLAIN", KIND_PLAIN, false, {0}},

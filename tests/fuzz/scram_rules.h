@@ -196,9 +196,9 @@ static inline bool part_encodes(const struct part *part, const void *octets, siz
  * client-final-message. `bound` is what c= must stand for, `nonce` the whole one. *said is what the
  * proof is of, *proof its base64.
  */
-static inline enum form scram_read_final(const char *octets, size_t length, const struct part *bound,
-					 const struct part *nonce, struct part *said,
-					 struct part *proof)
+static inline enum form scram_read_final(const char *octets, size_t length,
+					 const struct part *bound, const struct part *nonce,
+					 struct part *said, struct part *proof)
 {
 	struct part rest = {octets, length}, part;
 	size_t end = length;
@@ -250,9 +250,9 @@ static inline void scram_client_proof(const struct scram_hash *hash, const unsig
 		proof[i] ^= key[i];
 }
 
-static inline void scram_server_signature(const struct scram_hash *hash, const unsigned char *salted,
-					  const char *message, size_t length,
-					  unsigned char signature[32])
+static inline void scram_server_signature(const struct scram_hash *hash,
+					  const unsigned char *salted, const char *message,
+					  size_t length, unsigned char signature[32])
 {
 	unsigned char key[32];
 	scram_hmac(hash, salted, hash->size, "Server Key", 10, key);
