@@ -350,6 +350,35 @@ static void an_alert_of_the_client_is_the_fault(void)
 	tls_peer_fini(&p);
 }
 
+static void warn(struct tls_peer *p, int times)
+{
+	for (int sent = 0; sent < times; sent++)
+		gnutls_alert_send(p->client, GNUTLS_AL_WARNING, GNUTLS_A_USER_CANCELED);
+}
+
+/* In TLS 1.2; in TLS 1.3 one that is no end is an error. */
+static void a_few_warnings_are_fine_and_a_flood_is_not(void)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct tls_peer p;
+		char octets[8];
+		tls_peer_init(&p);
+		p.priorities = versions[i];
+		tls_peer_connect(&p);
+		CU_ASSERT(tls_peer_shake(&p));
+		if (i == 0) {
+			warn(&p, 3);
+			converse(&p);
+		}
+		warn(&p, i == 0 ? 40 : 1);
+		CU_ASSERT_EQUAL(tls_feed(p.tls, p.sent, p.sent_length), 0);
+		CU_ASSERT_EQUAL(tls_read(p.tls, octets, sizeof octets), -EPROTO);
+		CU_ASSERT_EQUAL(tls_state(p.tls), TLS_FAILED);
+		tls_peer_fini(&p);
+		test_count(1);
+	}
+}
+
 static void renegotiation_is_refused(void)
 {
 	struct tls_peer p;
@@ -416,6 +445,7 @@ const struct test_suite suite_tls_stream = {
 			TEST(close_notify_is_told_from_a_stream_that_is_cut),
 			TEST(a_changed_octet_is_a_fault_with_an_alert),
 			TEST(an_alert_of_the_client_is_the_fault),
+			TEST(a_few_warnings_are_fine_and_a_flood_is_not),
 			TEST(renegotiation_is_refused),
 			TEST(a_few_key_updates_are_fine_and_a_flood_is_not),
 			TEST(plaintext_in_place_of_a_handshake_is_a_fault),
