@@ -444,8 +444,9 @@ struct pop3_options {
 	 * thread; borrowed until it returns. */
 	void (*log)(const struct pop3_record *, void *data);
 	void *log_data;
-	/* Log each command line, the arguments of PASS, APOP and AUTH hidden, and each response
-	 * line, but not what LIST, UIDL, RETR and TOP send after it. */
+	/* Log each command line, the arguments of PASS, APOP and AUTH hidden, the mechanism that
+	 * AUTH begins, and each response line, but not what LIST, UIDL, RETR and TOP send after
+	 * it. */
 	bool debug;
 	enum pop3_apop apop;
 	const char *apop_value;

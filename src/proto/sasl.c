@@ -180,6 +180,14 @@ static bool is_offered(const char *names, const char *name)
 	return false;
 }
 
+/* It is one that is offered, so it tells nothing of the client. */
+static void log_mechanism(struct pop3_session *s)
+{
+	if (s->settings->options.debug)
+		LOG(&s->settings->log, POP3_LOG_DEBUG, "exchange", LOG_NUMBER("session", s->id),
+		    LOG_TEXT("mechanism", s->exchange->name));
+}
+
 static void begin(struct pop3_session *s, const char *name, char *initial)
 {
 	struct response none = {NULL, 0};
@@ -193,6 +201,7 @@ static void begin(struct pop3_session *s, const char *name, char *initial)
 	s->exchange = x;
 	memcpy(x->name, name, strlen(name) + 1);
 	x->mechanism = mechanism_find(name);
+	log_mechanism(s);
 	if (initial == NULL) {
 		step(s, &none);
 	} else if (strcmp(initial, "=") == 0) {

@@ -111,6 +111,17 @@ static void debug_shows_all_else(void)
 	peer_fini(&p);
 }
 
+static void debug_tells_the_mechanism_that_auth_begins(void)
+{
+	struct peer p;
+	debug_with_apop(&p);
+	peer_send(&p, "auth plain " MARKER "\nAUTH " MARKER);
+	text_clear(&p.received);
+	CU_ASSERT_PTR_NOT_NULL(strstr(p.log.octets, " level=debug event=exchange mechanism=PLAIN\n"));
+	CU_ASSERT_PTR_NULL(strstr(p.log.octets, MARKER));
+	peer_fini(&p);
+}
+
 static void without_debug_a_session_is_quiet_until_its_end(void)
 {
 	struct peer p;
@@ -157,6 +168,7 @@ static const struct test tests[] = {
 	TEST(no_octet_of_the_client_is_echoed),
 	TEST(debug_hides_the_arguments_of_pass_apop_and_auth),
 	TEST(debug_shows_all_else),
+	TEST(debug_tells_the_mechanism_that_auth_begins),
 	TEST(without_debug_a_session_is_quiet_until_its_end),
 	TEST(a_failed_login_is_logged_without_the_password),
 	TEST(an_error_that_nobody_hears_goes_to_the_log),
