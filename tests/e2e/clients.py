@@ -1,13 +1,16 @@
 """The POP3 clients people use, behind one small interface, each with its rewriting switched off.
 
 Every client gets a HOME of its own. fetch() returns the messages in the order of their delivery,
-as the client handed them over. A client that is not installed makes its tests fail."""
+as the client handed them over. A client that is not installed makes its tests fail. How it reaches
+the server and logs in is its Access."""
 
 import contextlib
 import os
 import poplib
 import re
+import ssl
 import subprocess
+from dataclasses import dataclass
 
 from support.wire import GUARD
 
@@ -15,9 +18,23 @@ from support.wire import GUARD
 DELIVER = """#!/bin/sh
 set -eu
 box=$1
-n=$(ls "$box" | wc -l)
-cat > "$box/$(printf %04d "$n")"
+set -- "$box"/*
+[ -e "$1" ] || shift
+case $# in ?) n=000$# ;; ??) n=00$# ;; *) n=0$# ;; esac
+exec cat > "$box/$n"
 """
+
+
+@dataclass
+class Access:
+    """How a client reaches the server: TLS by `ca` alone, with `certificate` (paths of a pair) as
+    its own; mechanism: USER, APOP, or one of SASL, None = what the client takes by itself."""
+
+    address: tuple
+    way: str = "plain"      # or stls or implicit
+    mechanism: str = None
+    ca: str = None
+    certificate: tuple = ()
 
 
 class Client:
@@ -26,8 +43,10 @@ class Client:
     name = None
     deletes_one = False     # it can delete a single message, not only what it fetched
 
-    def __init__(self, home, server, user="alice", secret="wonderland"):
-        self.home, self.server, self.user, self.secret = home, server, user, secret
+    def __init__(self, home, server, user="alice", secret="wonderland", access=None):
+        self.home, self.user, self.secret = home, user, secret
+        self.access = access or Access(server.address)
+        self.host, self.port = self.access.address
         self.box = os.path.join(home, "delivered")
         os.makedirs(self.box, exist_ok=True)
         self.deliver = self.write("deliver", DELIVER, 0o700)
@@ -68,11 +87,31 @@ class Curl(Client):
     name = "curl"
     deletes_one = True
 
+    def login_flags(self):
+        mechanism = self.access.mechanism
+        # For EXTERNAL it wants to have no password.
+        secret = "" if mechanism == "EXTERNAL" else self.secret
+        flags = ["-u", f"{self.user}:{secret}"]
+        if mechanism:
+            name = {"USER": "+LOGIN", "APOP": "+APOP"}.get(mechanism, mechanism)
+            flags += ["--login-options", "AUTH=" + name]
+        return flags
+
+    def tls_flags(self):
+        if self.access.way == "plain":
+            return []
+        flags = ["--cacert", self.access.ca]
+        flags += ["--ssl-reqd"] if self.access.way == "stls" else []
+        for name, path in zip(("--cert", "--key"), self.access.certificate):
+            flags += [name, path]
+        return flags
+
     def curl(self, *arguments):
-        return self.run("curl", "-sS", "-q", "-u", f"{self.user}:{self.secret}", *arguments)
+        return self.run("curl", "-sS", "-q", *self.login_flags(), *self.tls_flags(), *arguments)
 
     def url(self, path=""):
-        return f"pop3://{self.server.host}:{self.server.port}/{path}"
+        scheme = "pop3s" if self.access.way == "implicit" else "pop3"
+        return f"{scheme}://{self.host}:{self.port}/{path}"
 
     def fetch(self, count, delete=False):
         words = []
@@ -104,13 +143,23 @@ class Curl(Client):
 class Fetchmail(Client):
     name = "fetchmail"
 
+    def tls(self):
+        if self.access.way == "plain":
+            return "sslproto ''"
+        words = f'sslcertck sslcertfile "{self.access.ca}" sslcommonname "localhost" '
+        return words + ("ssl" if self.access.way == "implicit" else "sslproto 'tls1.2+'")
+
     def rc(self, options):
+        mechanism = self.access.mechanism
+        protocol = "apop" if mechanism == "APOP" else "pop3"
+        auth = "password" if mechanism in (None, "USER", "APOP") else mechanism.lower()
         return self.write(".fetchmailrc", f"""
 set no bouncemail
 set invisible
-poll {self.server.host} protocol pop3 port {self.server.port} auth password uidl
+poll {self.host} protocol {protocol} port {self.port} auth {auth} uidl
   user "{self.user}" password "{self.secret}" is "{self.user}" here
-  no rewrite no mimedecode no dropstatus no dropdelivered no stripcr sslproto ''
+  no rewrite no mimedecode no dropstatus no dropdelivered no stripcr
+  {self.tls()}
   mda "{self.deliver} {self.box}" {options}
 """)
 
@@ -139,14 +188,22 @@ poll {self.server.host} protocol pop3 port {self.server.port} auth password uidl
 class Mpop(Client):
     name = "mpop"
 
+    def tls(self):
+        if self.access.way == "plain":
+            return "tls off\ntls_starttls off"
+        lines = ["tls on", "tls_starttls " + ("on" if self.access.way == "stls" else "off"),
+                 "tls_trust_file " + self.access.ca]
+        lines += [f"{name} {path}" for name, path in zip(("tls_cert_file", "tls_key_file"),
+                                                         self.access.certificate)]
+        return "\n".join(lines)
+
     def mpop(self, *arguments):
         rc = self.write(".mpoprc", f"""
 account default
-host {self.server.host}
-port {self.server.port}
-tls off
-tls_starttls off
-auth user
+host {self.host}
+port {self.port}
+{self.tls()}
+auth {(self.access.mechanism or "user").lower()}
 user {self.user}
 password {self.secret}
 received_header off
@@ -173,16 +230,28 @@ delivery mda {self.deliver} {self.box}
 class Getmail(Client):
     name = "getmail"
 
+    def login(self):
+        """It does not know `auth`, and does not mind."""
+        mechanism = self.access.mechanism
+        return {None: "", "USER": "", "APOP": "use_apop = True"}.get(mechanism,
+                                                                    f"auth = {mechanism}")
+
+    def tls(self):
+        return (f"ca_certs = {self.access.ca}\nssl_cert_hostname = localhost"
+                if self.access.way == "implicit" else "")
+
     def getmail(self, delete=False, read_all=True):
         folder = os.path.join(self.home, "getmail")
         os.makedirs(folder, exist_ok=True)
         self.write("getmail/getmailrc", f"""
 [retriever]
-type = SimplePOP3Retriever
-server = {self.server.host}
-port = {self.server.port}
+type = SimplePOP3{"SSL" if self.access.way == "implicit" else ""}Retriever
+server = {self.host}
+port = {self.port}
 username = {self.user}
 password = {self.secret}
+{self.tls()}
+{self.login()}
 [destination]
 type = MDA_external
 path = {self.deliver}
@@ -225,12 +294,35 @@ class Poplib(Client):
     name = "poplib"
     deletes_one = True
 
-    @contextlib.contextmanager
-    def session(self):
-        box = poplib.POP3(self.server.host, self.server.port, timeout=GUARD)
+    def connect(self):
+        if self.access.way == "plain":
+            return poplib.POP3(self.host, self.port, timeout=GUARD)
+        context = ssl.create_default_context(cafile=self.access.ca)
+        if self.access.way == "implicit":
+            return poplib.POP3_SSL(self.host, self.port, timeout=GUARD, context=context)
+        box = poplib.POP3(self.host, self.port, timeout=GUARD)
         try:
+            box.stls(context)
+        except OSError:
+            box.close()
+            raise
+        return box
+
+    def log_in(self, box):
+        if self.access.mechanism in (None, "USER"):
             box.user(self.user)
             box.pass_(self.secret)
+        elif self.access.mechanism == "APOP":
+            box.apop(self.user, self.secret)
+        else:
+            # There is no such function, for which it is asked here.
+            box.auth(self.access.mechanism)
+
+    @contextlib.contextmanager
+    def session(self):
+        box = self.connect()
+        try:
+            self.log_in(box)
             yield box
             box.quit()
         finally:
@@ -266,10 +358,23 @@ class NetPop3(Client):
 
     SCRIPT = r"""
 use strict; use warnings; use Net::POP3;
-my ($host, $port, $user, $secret, $deed, $argument) = @ARGV;
+my ($host, $port, $user, $secret, $way, $mechanism, $ca, $cert, $key, $deed, $argument) = @ARGV;
 binmode STDOUT;
-my $pop = Net::POP3->new($host, Port => $port, Timeout => 60) or die "connect: $@";
-defined $pop->login($user, $secret) or die 'login: ' . $pop->message;
+my %tls = (SSL_ca_file => $ca, SSL_verifycn_name => 'localhost');
+%tls = (%tls, SSL_cert_file => $cert, SSL_key_file => $key) if $cert;
+my $pop = Net::POP3->new($host, Port => $port, Timeout => 60,
+	$way eq 'implicit' ? (SSL => 1, %tls) : ()) or die "connect: $@";
+$pop->starttls(%tls) or die "STLS: $@" if $way eq 'stls';
+sub by_sasl {
+	require Authen::SASL;
+	# No authzid: EXTERNAL would send that of `user`.
+	my $sasl = Authen::SASL->new(mechanism => $mechanism, callback => {
+		user => $mechanism eq 'EXTERNAL' ? '' : $user, pass => $secret, authname => '' });
+	return $pop->auth($sasl) || undef;
+}
+my $got = $mechanism eq 'USER' ? $pop->login($user, $secret)
+	: $mechanism eq 'APOP' ? $pop->apop($user, $secret) : by_sasl();
+defined $got or die 'login: ' . $pop->message;
 my $list = $pop->list or die 'list: ' . $pop->message;
 my @numbers = sort { $a <=> $b } keys %$list;
 if ($deed eq 'list') { print "$_ $list->{$_}\n" for @numbers }
@@ -287,8 +392,11 @@ $pop->quit or die 'quit: ' . $pop->message;
 """
 
     def perl(self, deed, argument=""):
-        return self.run("perl", "-e", self.SCRIPT, self.server.host, str(self.server.port),
-                        self.user, self.secret, deed, str(argument)).decode()
+        access = self.access
+        cert, key = access.certificate or ("", "")
+        return self.run("perl", "-e", self.SCRIPT, self.host, str(self.port), self.user,
+                        self.secret, access.way, access.mechanism or "USER", access.ca or "",
+                        cert, key, deed, str(argument)).decode()
 
     def fetch(self, count, delete=False):
         self.perl("fetch-delete" if delete else "fetch", self.box)

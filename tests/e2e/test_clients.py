@@ -5,29 +5,12 @@ carry stands in CANNOT with the reason; for those the raw transcript has to prov
 sent the right octets."""
 
 import os
-import tempfile
 import unittest
 
 import clients
+from client_ground import CANNOT, PLANTED, ClientCase
 from support import messages
-from support.case import TestCase
 from support.wire import MODES, Client, converse
-
-BIG = int(os.environ.get("POP3_BIG_MESSAGE", 20 * 1024 * 1024))
-PLANTED = messages.planted(BIG)
-
-# (client, message): why the client cannot hand it over unchanged.
-CANNOT = {
-    ("curl", "empty"): "writes an empty line for a message of no octets",
-    ("fetchmail", "very long line"): "breaks lines at 8 KiB",
-    ("fetchmail", "header only"): "adds the blank line that ends a header",
-    ("fetchmail", "empty"): "makes up a header",
-    ("getmail", "header only"): "adds the blank line that ends a header",
-    ("getmail", "empty"): "adds the blank line that ends a header",
-    ("poplib", "long lines"): "refuses lines over 2,048 octets (poplib._MAXLINE)",
-    ("poplib", "very long line"): "refuses lines over 2,048 octets (poplib._MAXLINE)",
-}
-
 
 def retr_reply(data):
     """All octets of the answer to RETR, by the RFC and not by the server."""
@@ -35,25 +18,12 @@ def retr_reply(data):
             + messages.stuffed(data) + b".\r\n")
 
 
-class ClientCase(TestCase):
+class PlantedCase(ClientCase):
     def start(self, data):
         """A server whose alice has these messages, and the names that their unique-ids are."""
         server = self.server()
         paths = server.plant(data)
         return server, [os.path.basename(path) for path in paths]
-
-    def make(self, kind, server):
-        """The client with a HOME of its own; that belongs to us, not to the server's account."""
-        home = tempfile.TemporaryDirectory(prefix="pop3-home-")
-        self.addCleanup(home.cleanup)
-        return kind(home.name, server)
-
-    def assert_unchanged(self, names, got):
-        wanted = {name: messages.digest(PLANTED[name]) for name in names}
-        found = dict(zip(names, map(messages.digest, got)))
-        self.assertEqual(len(names), len(got), "number of messages")
-        self.assertEqual(wanted, found, "a message was changed on its way")
-        self.count(len(names))
 
     def assert_sent_right(self, server, msgno, data):
         """The raw transcript of RETR has exactly the octets that RFC 1939 asks for."""
@@ -68,7 +38,7 @@ class ClientCase(TestCase):
         self.count()
 
 
-class Clients(ClientCase):
+class Clients(PlantedCase):
     def fetches_every_planted_message_unchanged(self, kind):
         carried = [name for name in PLANTED if (kind.name, name) not in CANNOT]
         left = [name for name in PLANTED if (kind.name, name) in CANNOT]
@@ -119,7 +89,7 @@ class Clients(ClientCase):
         self.assert_unchanged(["plain", "8-bit"], client.fetch(2))
 
 
-class Transcripts(ClientCase):
+class Transcripts(PlantedCase):
     def test_every_planted_message_has_the_exact_octets_on_the_wire(self):
         server, _ = self.start(PLANTED.values())
         for msgno, (name, data) in enumerate(PLANTED.items(), 1):

@@ -22,18 +22,20 @@ def stored_secret(password, iterations=4096, salt=None):
 
 
 class Scram:
-    """One exchange without channel binding: first(), then final() of the server's first message,
-    then proves() of its last one."""
+    """One exchange: first(), then final() of the server's first message, then proves() of its last
+    one. gs2: what is said of channel binding (RFC 5802 section 7), `binding` the octets of one."""
 
-    def __init__(self, user, password, digest="sha256", nonce=None):
+    def __init__(self, user, password, digest="sha256", nonce=None, gs2=b"n,,", binding=b""):
         self.user = user
         self.password = password
         self.digest = digest
+        self.gs2 = gs2
+        self.binding = binding
         self.nonce = encode(os.urandom(18)) if nonce is None else nonce
         self.bare = b"n=" + user.encode() + b",r=" + self.nonce
 
     def first(self):
-        return b"n,," + self.bare
+        return self.gs2 + self.bare
 
     def final(self, challenge):
         """Also keeps what the server has shown: `salt`, `iterations`."""
@@ -45,7 +47,7 @@ class Scram:
         salted = hashlib.pbkdf2_hmac(self.digest, self.password, self.salt, self.iterations)
         key = hmac.digest(salted, b"Client Key", self.digest)
         stored = hashlib.new(self.digest, key).digest()
-        self.unproven = b"c=biws,r=" + fields[b"r"]
+        self.unproven = b"c=" + encode(self.gs2 + self.binding) + b",r=" + fields[b"r"]
         message = self.bare + b"," + challenge + b"," + self.unproven
         signature = hmac.digest(stored, message, self.digest)
         self.proof = bytes(a ^ b for a, b in zip(key, signature))
