@@ -63,6 +63,11 @@ check-coverage:
 	@POP3_RESULTS= $(BUILD)/coverage/unit-tests
 	@$(PYTHON) tests/coverage.py $(BUILD)/coverage 95 src/proto src/emitter
 
+# The client of the tests of channel binding.
+$(BUILD)/plus-client: tests/e2e/plus_client.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $< -o $@ $(GNUTLS_LIBS) -lgsasl
+
 lint: all
 	@CC='$(CC)' BUILD='$(BUILD)' tests/lint
 

@@ -79,10 +79,10 @@ class TlsProgram(Spoken):
 class OpensslClient(TlsProgram):
     name = "s_client"
 
-    def words(self, *more):
+    def words(self):
         words = ["openssl", "s_client", "-quiet", "-connect", f"{self.host}:{self.port}",
                  "-CAfile", self.access.ca, "-verify_return_error",
-                 "-verify_hostname", "localhost", *more]
+                 "-verify_hostname", "localhost"]
         words += ["-starttls", "pop3"] if self.access.way == "stls" else []
         for name, path in zip(("-cert", "-key"), self.access.certificate):
             words += [name, path]

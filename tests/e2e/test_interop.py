@@ -18,6 +18,9 @@ ROWS = (*clients.CLIENTS, *dialogs.DIALOGS)
 WAYS = ("stls", "implicit")
 MECHANISMS = ("USER", "APOP", "PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256",
               "EXTERNAL")
+# Large ones are those of test_clients.py.
+MAIL = ("dots", "dot first", "dot crlf", "long lines", "nul", "8-bit", "no final newline",
+        "empty body")
 KINDS = ("ecdsa", "rsa")    # of certificates, a server each
 ANY = "*"
 
@@ -69,7 +72,7 @@ def user_of(kind):
 
 
 def carried(kind):
-    return [name for name in PLANTED if (kind.name, name) not in CANNOT and name != "20 MB"]
+    return [name for name in MAIL if (kind.name, name) not in CANNOT]
 
 
 class Interoperation(ClientCase):

@@ -70,6 +70,8 @@ def challenge_of(line):
 def authenticate(client, scram, mechanism="SCRAM-SHA-256"):
     """The whole exchange on a connection; the status line that ends it."""
     line = client.command(f"AUTH {mechanism} " + encode(scram.first()).decode())
+    if line.startswith("-ERR "):
+        return line
     line = client.command(encode(scram.final(challenge_of(line))))
     if not line.startswith("+ "):
         return line

@@ -117,7 +117,8 @@ static void debug_tells_the_mechanism_that_auth_begins(void)
 	debug_with_apop(&p);
 	peer_send(&p, "auth plain " MARKER "\nAUTH " MARKER);
 	text_clear(&p.received);
-	CU_ASSERT_PTR_NOT_NULL(strstr(p.log.octets, " level=debug event=exchange mechanism=PLAIN\n"));
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(p.log.octets, " level=debug event=exchange mechanism=PLAIN\n"));
 	CU_ASSERT_PTR_NULL(strstr(p.log.octets, MARKER));
 	peer_fini(&p);
 }
