@@ -124,7 +124,7 @@ class Binding(ClientCase):
         self.for_each("", "none", (0, MAIL))
 
     def test_plus_is_not_there_without_the_extended_master_secret(self):
-        """RFC 9266 section 3."""
+        """RFC 9266, for TLS 1.2."""
         for way in WAYS:
             for name in DIGESTS:
                 got = self.log_in("1.2:%NO_SESSION_HASH", way, name + "-PLUS", "zeros")
