@@ -114,7 +114,9 @@ class GnuSasl(Spoken):
 
     def log_in(self, connection):
         words = ["gsasl", "--client", "--quiet", "--no-cb", "-m", self.access.mechanism,
-                 "-a", self.user, "-p", self.secret, "-z", ""]
+                 "-a", self.user, "-p", self.secret]
+        # gsasl would send an empty authzid in SCRAM, where there is none (RFC 5802 section 7).
+        words += ["-z", ""] if self.access.mechanism == "EXTERNAL" else []
         with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, bufsize=0) as program:
             try:
