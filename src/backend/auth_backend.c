@@ -8,11 +8,11 @@
  *                  +-- throttled -----------------------+
  *
  * Programs have threads of their own, the askers, so that a program that hangs holds up those alone
- * who wait for one. Where the file has {VERIFY} users, whoever is judged without the program to be
- * wrong goes there, too, with the verdict:
+ * who wait for one. Where the file has {VERIFY} users, whoever is not let in has both asked the
+ * program and had the hashes made, in vain where that is not how he is judged:
  *
- *   judge --+-- wrong ---------- asker: ask in vain --+-- conclude
- *           +-- {VERIFY} user -- asker: judge --------+
+ *   worker: judge --- wrong ------------------- asker: ask in vain --+-- conclude
+ *   {VERIFY} user --- asker: judge --- wrong -- worker: hash in vain +
  */
 #include "backend/auth_backend.h"
 
@@ -198,8 +198,10 @@ static void submit(struct login *login, struct workers *workers, void (*run)(str
 		(struct work){.run = run,
 			      .drop = drop,
 			      .party = throttle_party(backend->throttle, login->event->event.info)};
-	if (workers_submit(workers, &login->work) != 0) {
-		auth_log_overload(backend, login->arrival.when);
+	int result = workers_submit(workers, &login->work);
+	if (result != 0) {
+		if (result != -ECANCELED)
+			auth_log_overload(backend, login->arrival.when);
 		forgive(login);
 		turn_away(login);
 	}
@@ -222,13 +224,25 @@ static void finish(struct login *login, const struct users *users, const struct 
 
 static void run_asking(struct work *work);
 
-/* It was wrong, but the answer must not come before the program's would have. */
-static void ask_in_vain(struct login *login, const struct verdict *verdict)
+/* It has been judged, and is to cost what it costs others. */
+static void go_on(struct login *login, const struct verdict *verdict, struct workers *workers,
+		  void (*run)(struct work *))
 {
 	login->is_judged = true;
 	login->verdict = *verdict;
 	login->arrival.counted = false;
-	submit(login, login->backend->askers, run_asking);
+	submit(login, workers, run);
+}
+
+/* The hashes that others have paid for, on a thread for those. */
+static void run_paying(struct work *work)
+{
+	struct login *login = LOGIN_OF(work, work);
+	struct users *users = users_hold(login->backend->file);
+	const struct court court = auth_court(login->backend, users);
+	judge_pay_hashes(&court, login->event);
+	finish(login, users, &login->verdict);
+	users_release(login->backend->file, users);
 }
 
 static void judge_login(struct login *login, const struct court *court,
@@ -238,7 +252,9 @@ static void judge_login(struct login *login, const struct court *court,
 	struct verdict verdict = judge(court, entry, event, effort, clock_now());
 	leave(login->backend, court->users, event, &login->arrival, verdict.result == POP3_DENIED);
 	if (judge_is_early(court, event, effort, &verdict))
-		ask_in_vain(login, &verdict);
+		go_on(login, &verdict, login->backend->askers, run_asking);
+	else if (judge_owes_hashes(effort, &verdict))
+		go_on(login, &verdict, login->backend->workers, run_paying);
 	else
 		finish(login, court->users, &verdict);
 }
@@ -319,7 +335,7 @@ static void judge_here(struct auth_backend *backend, const struct court *court,
 	}
 	struct login *login = login_new(backend, event, arrival);
 	if (login != NULL)
-		ask_in_vain(login, &verdict);
+		go_on(login, &verdict, backend->askers, run_asking);
 }
 
 static void authenticate(struct pop3_authenticate *event, void *data)

@@ -51,9 +51,10 @@ int auth_backend_new(const struct auth_settings *, struct workers *, struct gran
 		     const struct log_sink *, struct passwd_error *error,
 		     struct auth_backend **backend);
 /*
- * Free it, after its server or after detaching its listener, and after workers_free() for its
- * workers: no login may be under way in them. Logins that wait for the failure delay are answered.
- * NULL is fine.
+ * Free it, after its server or after detaching its listener, and between workers_stop() and
+ * workers_free() for its workers: no login may be under way in them, but those that the program is
+ * asked about still look for them. Logins that wait for the failure delay are answered. NULL is
+ * fine.
  */
 void auth_backend_free(struct auth_backend *);
 

@@ -60,17 +60,6 @@ static enum auth_result ask(const struct court *court, const char *user,
 	return verifier_ask(court->verifier, &court->users->settings.verify, &question);
 }
 
-/* What a wrong password costs others is paid here, too. */
-static enum auth_result check_by_asking(const struct court *court, const struct passwd_entry *entry,
-					const struct pop3_authenticate *event)
-{
-	enum auth_result result = ask(court, entry->user, event);
-	if (result == AUTH_DENIED)
-		(void)auth_verify(court->users->passwd, entry, event->password,
-				  strlen(event->password));
-	return result;
-}
-
 static enum auth_result check_password(const struct court *court, const struct passwd_entry *entry,
 				       const struct pop3_authenticate *event,
 				       enum judge_effort effort, uint64_t now)
@@ -79,7 +68,7 @@ static enum auth_result check_password(const struct court *court, const struct p
 	/* Not asked again: it may be forgotten by now, and a hash is not for every thread. */
 	if (effort == JUDGE_REMEMBERS)
 		return AUTH_OK;
-	enum auth_result result = effort == JUDGE_ASKS ? check_by_asking(court, entry, event)
+	enum auth_result result = effort == JUDGE_ASKS ? ask(court, entry->user, event)
 						       : auth_verify(passwd, entry, event->password,
 								     strlen(event->password));
 	if (result == AUTH_OK && effort != JUDGE_COMPARES) {
@@ -114,6 +103,16 @@ struct verdict judge_in_vain(const struct court *court, const struct pop3_authen
 	    ask(court, event->user, event) == AUTH_TEMPORARY)
 		return (struct verdict){.result = POP3_TEMPORARY};
 	return *verdict;
+}
+
+bool judge_owes_hashes(enum judge_effort effort, const struct verdict *verdict)
+{
+	return effort == JUDGE_ASKS && (verdict->wrong_secret || verdict->result == POP3_TEMPORARY);
+}
+
+void judge_pay_hashes(const struct court *court, const struct pop3_authenticate *event)
+{
+	(void)auth_verify(court->users->passwd, NULL, event->password, strlen(event->password));
 }
 
 /* ---- The rest ---- */

@@ -58,6 +58,13 @@ bool judge_is_early(const struct court *, const struct pop3_authenticate *, enum
 		    const struct verdict *);
 struct verdict judge_in_vain(const struct court *, const struct pop3_authenticate *,
 			     const struct verdict *);
+/*
+ * And the other way round: the program has not let in who wants to. Whoever it does not know has
+ * had a hash of each kind made before it was asked; those are to be made now, by judge_pay_hashes()
+ * and where hashes are made. Also if it could not tell: else that would tell its users from others.
+ */
+bool judge_owes_hashes(enum judge_effort, const struct verdict *);
+void judge_pay_hashes(const struct court *, const struct pop3_authenticate *);
 
 /* The rest of it for a usable entry once who it is has been shown: whatever is wrong with it. */
 struct verdict judge_admit(const struct court *, const struct passwd_entry *, uint64_t session,

@@ -250,8 +250,10 @@ void step_submit(struct sasl_step *step, struct workers *workers, void (*run_the
 		(struct work){.run = run_there,
 			      .drop = drop,
 			      .party = throttle_party(backend->throttle, step->event->event.info)};
-	if (workers_submit(workers, &step->work) != 0) {
-		auth_log_overload(backend, step->arrived);
+	int result = workers_submit(workers, &step->work);
+	if (result != 0) {
+		if (result != -ECANCELED)
+			auth_log_overload(backend, step->arrived);
 		forget(backend, step->event->event.id);
 		step_end(step, &step_no_memory);
 	}

@@ -136,8 +136,7 @@ int workers_submit(struct workers *pool, struct work *work)
 	pthread_mutex_unlock(&pool->mutex);
 	/*
 	 * After the unlock, so that the thread does not wake only to wait for the mutex. The pool
-	 * still lives: workers_free() is not called while others submit, and the thread that runs
-	 * a piece of work which submits another is waited for.
+	 * still lives: workers_free() is not called while others submit.
 	 */
 	if (wake)
 		pthread_cond_signal(&pool->wake);
@@ -160,7 +159,7 @@ static void take_queue(struct workers *pool, struct pop3_link *taken)
 	pool->queued = 0;
 }
 
-void workers_free(struct workers *pool)
+void workers_stop(struct workers *pool)
 {
 	if (pool == NULL)
 		return;
@@ -176,8 +175,16 @@ void workers_free(struct workers *pool)
 		list_remove(&work->link);
 		work->drop(work);
 	}
-	for (unsigned i = 0; i < pool->started; i++)
-		pthread_join(pool->threads[i], NULL);
+	/* Nobody starts one any more. */
+	for (; pool->started > 0; pool->started--)
+		pthread_join(pool->threads[pool->started - 1], NULL);
+}
+
+void workers_free(struct workers *pool)
+{
+	if (pool == NULL)
+		return;
+	workers_stop(pool);
 	pthread_cond_destroy(&pool->wake);
 	pthread_mutex_destroy(&pool->mutex);
 	free(pool);

@@ -35,10 +35,12 @@ struct work {
  */
 struct workers *workers_new(unsigned threads, size_t queue_max);
 /*
- * Take no more work, drop() what waits, in order, on the calling thread, wait for what runs, and
- * free the pool. Not from a thread of the pool; nobody may submit any more but the work that still
- * runs (it gets -ECANCELED). NULL is fine.
+ * Take no more work, drop() what waits, in order, on the calling thread, and wait for what runs.
+ * Not from a thread of the pool. From then on workers_submit() is -ECANCELED, so that two pools may
+ * submit to each other: both are stopped before either is freed. Once more is fine, and NULL.
  */
+void workers_stop(struct workers *);
+/* Stop the pool and free it; nobody may submit any more. NULL is fine. */
 void workers_free(struct workers *);
 /*
  * Queue a piece of work. Parties take turns: of one party it is begun in this order, of several one

@@ -337,9 +337,10 @@ static void finish(struct daemon *d)
 {
 	if (d->server != NULL)
 		pop3_server_free(d->server);
-	workers_free(d->crypt_workers);
+	workers_stop(d->crypt_workers);
 	workers_free(d->store_workers);
 	auth_backend_free(d->auth);
+	workers_free(d->crypt_workers);
 	store_backend_free(d->store);
 	grants_free(d->grants);
 	notify_fini(&d->notify);

@@ -109,9 +109,10 @@ void stage_fini(struct stage *stage)
 {
 	if (stage->server != NULL)
 		pop3_server_free(stage->server);
-	workers_free(stage->crypt);
+	workers_stop(stage->crypt);
 	workers_free(stage->disk);
 	auth_backend_free(stage->auth);
+	workers_free(stage->crypt);
 	store_backend_free(stage->store);
 	grants_free(stage->grants);
 	nftw(stage->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);

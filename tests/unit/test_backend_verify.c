@@ -184,6 +184,44 @@ static void who_is_wrong_waits_for_the_program_as_well(void)
 	stage_fini(&stage);
 }
 
+/* Also where the program could not tell: else its users would be told from others when it is out
+ * of order. Hashes are made where others' are, by turns. */
+static void who_is_not_let_in_by_the_program_waits_for_the_hashes_as_well(void)
+{
+	static const struct {
+		const char *password, *reply;
+	} cases[] = {{"wrong", DENIED}, {"later", TEMPORARY}};
+	struct stage stage;
+	struct gate gate;
+	struct client clients[2];
+	char line[64];
+	prepare(&stage, users);
+	stage_open(&stage);
+	gate_close(&gate, stage.crypt);
+	log_in(&stage, "alice", "right", READY);
+	expect_asked(&stage, "alice right PASS 192.0.2.1\n");
+	for (size_t i = 0; i < 2; i++) {
+		client_init(&clients[i], &stage, true);
+		client_says(&clients[i], "USER alice\r\n", "+OK send PASS\r\n");
+		snprintf(line, sizeof line, "PASS %s\r\n", cases[i].password);
+		client_send(&clients[i], line);
+		snprintf(line, sizeof line, "alice %s PASS 192.0.2.1\n", cases[i].password);
+		wait_until_asked(&stage, line);
+	}
+	/* Were there no hash to wait for, they would hear now. */
+	nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+	CU_ASSERT_FALSE(client_heard(&clients[0]));
+	CU_ASSERT_FALSE(client_heard(&clients[1]));
+	gate_open(&gate);
+	for (size_t i = 0; i < 2; i++) {
+		client_says(&clients[i], "", cases[i].reply);
+		client_fini(&clients[i]);
+	}
+	stage_expect_log(&stage, "login_refused", "wrong password");
+	stage_expect_log(&stage, "event=verify_failed", "exit code 111");
+	stage_fini(&stage);
+}
+
 static void who_is_right_without_the_program_does_not_wait_for_it(void)
 {
 	struct stage stage;
@@ -305,8 +343,7 @@ static void programs_that_hang_hold_up_nobody_else(void)
 	/* And the server goes at once. */
 	pop3_server_free(stage.server);
 	stage.server = NULL;
-	workers_free(stage.crypt);
-	stage.crypt = NULL;
+	workers_stop(stage.crypt);
 	auth_backend_free(stage.auth);
 	stage.auth = NULL;
 	CU_ASSERT(clock_now() - begun < 30000);
@@ -547,6 +584,7 @@ static const struct test tests[] = {
 	TEST(program_is_asked_about_its_users),
 	TEST(program_that_cannot_tell_costs_no_failure),
 	TEST(who_is_wrong_waits_for_the_program_as_well),
+	TEST(who_is_not_let_in_by_the_program_waits_for_the_hashes_as_well),
 	TEST(who_is_right_without_the_program_does_not_wait_for_it),
 	TEST(nobody_is_asked_about_where_no_user_is_verified),
 	TEST(without_a_program_its_users_are_denied),

@@ -249,6 +249,21 @@ static void freed_pool_drops_what_waits_and_ends_what_runs(void)
 	sem_destroy(&begun);
 }
 
+static void stopped_pools_take_no_work_from_each_other(void)
+{
+	struct diary diary = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+	struct workers *pool = workers_new(1, 8);
+	struct piece pieces[2] = {piece(&diary, 1, NULL, NULL), piece(&diary, 2, NULL, NULL)};
+	CU_ASSERT_EQUAL(workers_submit(pool, &pieces[0].work), 0);
+	workers_stop(pool);
+	CU_ASSERT_EQUAL(diary.run_count + diary.drop_count, 1);
+	CU_ASSERT_EQUAL(workers_submit(pool, &pieces[1].work), -ECANCELED);
+	workers_stop(pool);
+	workers_stop(NULL);
+	workers_free(pool);
+	CU_ASSERT_EQUAL(diary.run_count + diary.drop_count, 1);
+}
+
 static void idle_pool_has_no_threads_and_a_busy_one_no_more_than_asked_for(void)
 {
 	struct diary diary = {.mutex = PTHREAD_MUTEX_INITIALIZER};
@@ -459,6 +474,7 @@ static const struct test tests[] = {
 	TEST(parties_take_turns),
 	TEST(full_queue_drops_the_last_of_the_longest_line),
 	TEST(freed_pool_drops_what_waits_and_ends_what_runs),
+	TEST(stopped_pools_take_no_work_from_each_other),
 	TEST(idle_pool_has_no_threads_and_a_busy_one_no_more_than_asked_for),
 	TEST(work_may_submit_itself_again),
 	TEST(threads_take_no_signals),
