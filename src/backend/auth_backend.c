@@ -238,11 +238,12 @@ static void go_on(struct login *login, const struct verdict *verdict, struct wor
 static void run_paying(struct work *work)
 {
 	struct login *login = LOGIN_OF(work, work);
-	struct users *users = users_hold(login->backend->file);
-	const struct court court = auth_court(login->backend, users);
+	struct auth_backend *backend = login->backend;
+	struct users *users = users_hold(backend->file);
+	const struct court court = auth_court(backend, users);
 	judge_pay_hashes(&court, login->event);
 	finish(login, users, &login->verdict);
-	users_release(login->backend->file, users);
+	users_release(backend->file, users);
 }
 
 static void judge_login(struct login *login, const struct court *court,
