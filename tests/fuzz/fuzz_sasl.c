@@ -27,6 +27,8 @@ int LLVMFuzzerInitialize(int *count, char ***arguments);
 /* In place of libgsasl's: the same each time, so that a finding can be played again. */
 __attribute__((visibility("default"))) int gsasl_nonce(char *octets, size_t length);
 
+/* What goes wrong shows in one exchange or two; more of them would only cost time. */
+#define EXCHANGES_MAX 2
 #define STORED_SALT "W22ZaJ0SNY7soEsUEjb6gQ=="
 
 enum may {
@@ -70,6 +72,7 @@ static struct world {
 	/* The model's. */
 	struct talk talk;
 	bool logged_in, over;
+	unsigned exchanges;
 	bool in_auth; /* the line that was said is of an exchange, or of AUTH */
 	unsigned logged;
 	uint8_t cut;
@@ -471,6 +474,7 @@ static void begin_talk(const struct known_mechanism *mechanism)
 	struct talk *t = &w.talk;
 	t->mechanism = mechanism;
 	t->phase = 0;
+	w.exchanges++;
 	t->user[0] = '\0';
 	t->odd_user = t->odd_authzid = t->other_authzid = false;
 	t->challenge_length = t->bare_length = t->header_length = 0;
@@ -716,10 +720,16 @@ static bool is_left_out(const uint8_t *text, size_t length)
 	return length >= 4 && strncasecmp((const char *)text, "LANG", 4) == 0;
 }
 
+static bool is_done(void)
+{
+	return w.over || w.logged_in ||
+	       (w.exchanges == EXCHANGES_MAX && w.talk.mechanism == NULL);
+}
+
 static void take_input(const uint8_t *data, size_t size)
 {
 	say("NOOP", 4); /* a first line may be a browser's */
-	for (size_t at = 0; at < size && !w.over && !w.logged_in;) {
+	for (size_t at = 0; at < size && !is_done();) {
 		const uint8_t *end = memchr(data + at, '\n', size - at);
 		size_t length = end == NULL ? size - at : (size_t)(end - data) - at;
 		if (data[at] == '@' && w.talk.mechanism == NULL) {
@@ -776,6 +786,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(info.binding, 9, sizeof info.binding);
 	w.talk.mechanism = NULL;
 	w.logged_in = w.over = false;
+	w.exchanges = 0;
 	w.cut = data[1];
 	CHECK(context_init(&w.context, "fuzz", &options, host_random, host_wake, NULL) == 0);
 	CHECK(emitter_attach(&w.context.emitter, &listener) == 0);

@@ -28,6 +28,22 @@ static void messages_reach_authenticate_with_their_method(void)
 	peer_dialog(NULL, login, "authenticate LOGIN alice secret\nopen alice", NULL);
 }
 
+/* RFC 4616 section 4: both examples. */
+static void messages_of_rfc_4616_are_understood(void)
+{
+	static const struct turn tim[] = {
+		{"AUTH PLAIN", "+ "},
+		{"AHRpbQB0YW5zdGFhZnRhbnN0YWFm", "-ERR [AUTH] authentication failed"},
+		TURN_END,
+	};
+	static const struct turn kurt[] = {
+		{"AUTH PLAIN VXJzZWwAS3VydAB4aXBqM3BsbXE=", "-ERR [AUTH] authentication failed"},
+		TURN_END,
+	};
+	peer_dialog(NULL, tim, "authenticate PLAIN tim tanstaaftanstaaf", NULL);
+	peer_dialog(NULL, kurt, "authenticate PLAIN Kurt xipj3plmq", NULL);
+}
+
 static void hear_authzid(struct pop3_authenticate *e, void *data)
 {
 	struct peer *p = data;
@@ -41,6 +57,7 @@ static void identity_asked_for_is_in_the_event(void)
 	static const char *const cases[][2] = {
 		{"AUTH PLAIN " ALICE_SECRET, "(none)"},
 		{"AUTH PLAIN Ym9iAGFsaWNlAHNlY3JldA==", "bob"},
+		{"AUTH PLAIN VXJzZWwAS3VydAB4aXBqM3BsbXE=", "Ursel"}, /* RFC 4616 section 4 */
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct peer p;
@@ -475,6 +492,7 @@ static const struct test tests[] = {
 	TEST(a_mechanism_that_nobody_answers_is_an_error),
 	TEST(an_answer_without_a_user_lets_nobody_in),
 	TEST(messages_reach_authenticate_with_their_method),
+	TEST(messages_of_rfc_4616_are_understood),
 	TEST(identity_asked_for_is_in_the_event),
 	TEST(cram_md5_matches_the_vector_of_its_rfc),
 	TEST(cram_md5_challenges_and_checks_the_digest),
