@@ -79,3 +79,11 @@ bool exchanges_put(struct exchanges *exchanges, struct sasl_exchange *x)
 	pthread_mutex_unlock(&exchanges->mutex);
 	return fits;
 }
+
+size_t exchanges_count(struct exchanges *exchanges)
+{
+	pthread_mutex_lock(&exchanges->mutex);
+	size_t count = exchanges->count;
+	pthread_mutex_unlock(&exchanges->mutex);
+	return count;
+}

@@ -34,6 +34,8 @@ void exchanges_free(struct exchanges *);
 struct sasl_exchange *exchanges_take(struct exchanges *, uint64_t session);
 /* False: the table is full; it is still the caller's. */
 bool exchanges_put(struct exchanges *, struct sasl_exchange *);
+/* How many are in the table: none when no session is in an exchange. */
+size_t exchanges_count(struct exchanges *);
 /* NULL is fine. */
 void exchange_free(struct sasl_exchange *);
 

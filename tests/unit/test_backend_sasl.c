@@ -177,21 +177,108 @@ static void failures_of_scram_are_counted_with_those_of_passwords(void)
 	stage_fini(&stage);
 }
 
-static void an_exchange_that_is_left_leaves_nothing(void)
+/* ---- What is left of an exchange ---- */
+
+enum way { WAY_VANISHES, WAY_CANCELS, WAY_NO_BASE64, WAY_CONTROL, WAY_TOO_LONG, WAYS };
+
+/* At this step of the exchange: AUTH; the first message; the proof. */
+static void come_to(struct scram *s, const char *mechanism, size_t step)
 {
+	char line[2048], challenge[2048] = "";
+	snprintf(line, sizeof line, "AUTH %s\r\n", mechanism);
+	client_says(&s->client, line, "+ \r\n");
+	for (size_t i = 0; i < step; i++) {
+		answer_line(s, "", challenge, line);
+		client_send(&s->client, line);
+		take_challenge(&s->client, challenge);
+	}
+}
+
+static void leave(struct client *client, enum way way)
+{
+	static char line[12290];
+	memset(line, 'A', sizeof line - 3);
+	memcpy(line + sizeof line - 3, "\r\n", 3);
+	switch (way) {
+	case WAY_CANCELS:
+		client_says(client, "*\r\n", "-ERR authentication cancelled\r\n");
+		break;
+	case WAY_NO_BASE64:
+		client_says(client, "a\r\n", "-ERR response is not base64\r\n");
+		stage_expect_log(client->stage, "event=sasl_refused", "not base64");
+		break;
+	case WAY_CONTROL:
+		client_says(client, "\t\r\n", "-ERR line has control characters\r\n");
+		stage_expect_log(client->stage, "event=sasl_refused", "control characters");
+		break;
+	case WAY_TOO_LONG:
+		client_says(client, line, "-ERR line too long\r\n");
+		stage_expect_log(client->stage, "event=sasl_refused", "too long");
+		break;
+	default:
+		client_ends(client);
+	}
+}
+
+static void an_exchange_that_is_left_at_any_step_leaves_nothing(void)
+{
+	static const char mechanism[] = "SCRAM-SHA-256-PLUS";
 	struct stage stage;
-	struct client client;
-	char challenge[2048];
 	stage_init(&stage, users);
 	stage_open(&stage);
-	connect_by(&client, &stage, true, "");
-	client_send(&client, "AUTH SCRAM-SHA-256 biwsbj1ib2Iscj1hYmNkZWY=\r\n"); /* n,,n=bob,r=… */
-	take_challenge(&client, challenge);
-	client_says(&client, "*\r\n", "-ERR authentication cancelled\r\n");
-	client_says(&client, "AUTH SCRAM-SHA-256\r\n", "+ \r\n");
-	client_ends(&client);
-	client_fini(&client);
-	/* It is the leak checkers' to see that both exchanges are gone. */
+	for (size_t step = 0; step <= 2; step++) {
+		for (enum way way = 0; way < WAYS; way++) {
+			struct scram s;
+			scram_init(&s, &stage, mechanism, "bob", "builder");
+			come_to(&s, mechanism, step);
+			CU_ASSERT_EQUAL(exchanges_count(stage.auth->exchanges), 1);
+			leave(&s.client, way);
+			CU_ASSERT_EQUAL(exchanges_count(stage.auth->exchanges), 0);
+			CU_ASSERT_EQUAL(grants_count(stage.grants), 0);
+			scram_fini(&s);
+			test_count(1);
+		}
+	}
+	stage_fini(&stage);
+}
+
+static void an_empty_response_is_the_end_of_what_is_proven_alone(void)
+{
+	static const char *const answers[] = {DENIED, DENIED, READY};
+	static const char mechanism[] = "SCRAM-SHA-256-PLUS";
+	struct stage stage;
+	stage_init(&stage, users);
+	stage_open(&stage);
+	for (size_t step = 0; step <= 2; step++) {
+		struct scram s;
+		scram_init(&s, &stage, mechanism, "bob", "builder");
+		come_to(&s, mechanism, step);
+		client_says(&s.client, "\r\n", answers[step]);
+		if (step < 2)
+			stage_expect_log(&stage, "event=login_refused", "reason=");
+		CU_ASSERT_EQUAL(exchanges_count(stage.auth->exchanges), 0);
+		client_ends(&s.client);
+		scram_fini(&s);
+		test_count(1);
+	}
+	stage_fini(&stage);
+}
+
+static void external_that_is_left_leaves_nothing(void)
+{
+	struct stage stage;
+	stage_init(&stage, users);
+	stage_open(&stage);
+	for (enum way way = 0; way < WAYS; way++) {
+		struct client client;
+		connect_by(&client, &stage, true, "bob");
+		client_says(&client, "AUTH EXTERNAL\r\n", "+ \r\n");
+		CU_ASSERT_EQUAL(exchanges_count(stage.auth->exchanges), 1);
+		leave(&client, way);
+		CU_ASSERT_EQUAL(exchanges_count(stage.auth->exchanges), 0);
+		client_fini(&client);
+		test_count(1);
+	}
 	stage_fini(&stage);
 }
 
@@ -264,7 +351,9 @@ static const struct test tests[] = {
 	TEST(scram_lets_in_who_knows_the_password),
 	TEST(scram_denies_wrong_unknown_and_disabled_alike),
 	TEST(failures_of_scram_are_counted_with_those_of_passwords),
-	TEST(an_exchange_that_is_left_leaves_nothing),
+	TEST(an_exchange_that_is_left_at_any_step_leaves_nothing),
+	TEST(an_empty_response_is_the_end_of_what_is_proven_alone),
+	TEST(external_that_is_left_leaves_nothing),
 	TEST(scram_is_offered_where_it_suits_every_user),
 	TEST(external_lets_in_whom_the_certificate_names),
 	TEST_END,
