@@ -29,7 +29,7 @@ __attribute__((visibility("default"))) int gsasl_nonce(char *octets, size_t leng
 
 /* What goes wrong shows in one exchange or two; more of them would only cost time. */
 #define EXCHANGES_MAX 2
-#define STORED_SALT "W22ZaJ0SNY7soEsUEjb6gQ=="
+#define STORED_SALT   "W22ZaJ0SNY7soEsUEjb6gQ=="
 
 enum may {
 	MAY_CHALLENGE = 1,
@@ -722,8 +722,7 @@ static bool is_left_out(const uint8_t *text, size_t length)
 
 static bool is_done(void)
 {
-	return w.over || w.logged_in ||
-	       (w.exchanges == EXCHANGES_MAX && w.talk.mechanism == NULL);
+	return w.over || w.logged_in || (w.exchanges == EXCHANGES_MAX && w.talk.mechanism == NULL);
 }
 
 static void take_input(const uint8_t *data, size_t size)
