@@ -154,8 +154,9 @@ void reply_challenge(struct pop3_session *s, const char *octets, size_t length)
 
 void reply_bad_command(struct pop3_session *s, enum text text)
 {
+	const struct pop3_limits *limits = &s->settings->options.limits;
 	reply_error(s, text);
-	if (++s->bad_commands >= s->settings->options.limits.bad_commands)
+	if (++s->bad_commands >= limits->bad_commands || s->failed_logins >= limits->failed_logins)
 		session_close(s, POP3_REASON_LIMIT);
 }
 

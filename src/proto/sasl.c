@@ -32,13 +32,25 @@ void sasl_fini(struct pop3_session *s)
 	exchange_free(x);
 }
 
+/*
+ * The client ends it. What a listener said to a response may have been that a secret is wrong (RFC
+ * 7628 section 3.2.2): who leaves then has failed to log in as who hears the "no" has, or more
+ * could be tried on one connection. It is for reply_bad_command() to see whether it was the last.
+ */
+static void leave(struct pop3_session *s)
+{
+	if (s->exchange != NULL && s->exchange->has_responded)
+		s->failed_logins++;
+	sasl_fini(s);
+}
+
 void sasl_refuse(struct pop3_session *s, const char *reason)
 {
 	if (s->exchange != NULL)
 		LOG(&s->settings->log, POP3_LOG_INFO, "sasl_refused", LOG_NUMBER("session", s->id),
 		    LOG_TEXT("peer", s->info.peer), LOG_TEXT("method", s->exchange->name),
 		    LOG_TEXT("reason", reason));
-	sasl_fini(s);
+	leave(s);
 }
 
 /* ---- The ends of a step ---- */
@@ -94,6 +106,7 @@ static void ask_listeners(struct pop3_session *s, const struct response *respons
 				  .octets = response->octets,
 				  .length = response->length};
 	x->is_open = false;
+	x->has_responded |= response->octets != NULL;
 	session_ask(s, EVENT_SASL, &event.event, on_sasl);
 }
 
@@ -131,7 +144,7 @@ void sasl_respond(struct pop3_session *s, char *text)
 {
 	log_response(s);
 	if (strcmp(text, "*") == 0) {
-		sasl_fini(s);
+		leave(s);
 		reply_bad_command(s, TEXT_CANCELLED);
 		return;
 	}

@@ -29,6 +29,7 @@ struct exchange {
 	const struct mechanism *mechanism;   /* NULL: it is a listener's */
 	uint32_t step;                       /* responses before this one */
 	bool is_open;                        /* a listener's last answer was a challenge */
+	bool has_responded;                  /* to a listener, with or after AUTH */
 	char *user;                          /* LOGIN: what came first; else NULL */
 	char challenge[POP3_CHALLENGE_SIZE]; /* CRAM-MD5 */
 };

@@ -196,7 +196,7 @@ void reply_error(struct pop3_session *, enum text);
 void reply_numbers(struct pop3_session *, enum text, uint64_t first, uint64_t second);
 /* "+ ", then the octets in base64 (RFC 5034 section 4); at most POP3_SASL_CHALLENGE_MAX. */
 void reply_challenge(struct pop3_session *, const char *octets, size_t length);
-/* reply_error() to what is no command; too many of them end the session. */
+/* reply_error() to what is no command; too many of them, or of failed logins, end the session. */
 void reply_bad_command(struct pop3_session *, enum text);
 /* "-ERR" with the code and text of a failure: the listener's text, else the standard one. */
 void reply_failure(struct pop3_session *, enum pop3_result, const char *text);

@@ -580,6 +580,40 @@ static void exchange_that_is_left_after_the_refusal_leaves_nothing(void)
 	stage_fini(&stage);
 }
 
+/* The challenge has told that the token is wrong; not to hear the "no" does not make it cheaper. */
+static void who_leaves_after_the_refusal_has_failed_to_log_in(void)
+{
+	static const struct {
+		const char *leaves, *answer, *line;
+	} cases[] = {
+		{"*\r\n", "-ERR authentication cancelled\r\n", NULL},
+		{"!\r\n", "-ERR response is not base64\r\n", "response is not base64"},
+		{"\x01\r\n", "-ERR line has control characters\r\n", "control characters"},
+	};
+	struct stage stage;
+	struct client client;
+	prepare(&stage, users);
+	stage.options.limits.failed_logins = 3;
+	stage_open(&stage);
+	client_init(&client, &stage, true);
+	/* Before a response there was nothing to be told. */
+	for (size_t i = 0; i < 3; i++) {
+		client_says(&client, "AUTH XOAUTH2\r\n", "+ \r\n");
+		client_says(&client, "*\r\n", "-ERR authentication cancelled\r\n");
+	}
+	for (size_t i = 0; i < 3; i++) {
+		CU_ASSERT_FALSE(pop3_session_wants(client.session).close);
+		auth(&client, "XOAUTH2", "user=alice\1auth=Bearer wrong\1\1", XOAUTH2_401);
+		stage_expect_log(&stage, "login_refused", "wrong token");
+		client_says(&client, cases[i].leaves, cases[i].answer);
+		if (cases[i].line != NULL)
+			stage_expect_log(&stage, "sasl_refused", cases[i].line);
+	}
+	CU_ASSERT(pop3_session_wants(client.session).close);
+	client_fini(&client);
+	stage_fini(&stage);
+}
+
 static const struct test tests[] = {
 	TEST(program_is_asked_about_its_users),
 	TEST(program_that_cannot_tell_costs_no_failure),
@@ -601,6 +635,7 @@ static const struct test tests[] = {
 	TEST(wrong_tokens_are_counted_with_wrong_passwords),
 	TEST(refusal_of_a_token_waits_for_the_failure_delay),
 	TEST(exchange_that_is_left_after_the_refusal_leaves_nothing),
+	TEST(who_leaves_after_the_refusal_has_failed_to_log_in),
 	TEST_END,
 };
 
