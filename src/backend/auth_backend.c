@@ -22,7 +22,6 @@
 #include <stdlib.h>
 
 #include "backend/auth_private.h"
-#include "backend/mechanisms.h"
 #include "base/clock.h"
 
 /* More logins than this are not kept waiting for their "no"; they are told to try again later. */
@@ -373,8 +372,8 @@ static void capabilities(struct pop3_capabilities *event, void *data)
 	struct users *users = users_hold(backend->file);
 	uint32_t delay = users->settings.rules.login_delay;
 	sasl_login_offer(event, users);
-	if (users->settings.mechanisms != 0)
-		mechanisms_keep(event, users->settings.mechanisms);
+	if (users->settings.mechanisms.count > 0)
+		mechanisms_keep(event, &users->settings.mechanisms);
 	users_release(backend->file, users);
 	if (delay == 0)
 		return;

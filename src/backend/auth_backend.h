@@ -19,6 +19,7 @@
 
 #include "auth/passwd.h"
 #include "backend/grants.h"
+#include "backend/mechanisms.h"
 #include "backend/throttle.h"
 #include "backend/verifier.h"
 #include "backend/workers.h"
@@ -37,7 +38,7 @@ struct auth_settings {
 	unsigned verify_processes;    /* so many at once; taken when the backend is made, at least
 					 1 */
 	size_t verify_queue;          /* logins that may wait for one; likewise */
-	uint32_t mechanisms;          /* of SASL that may be offered, see mechanisms.h; 0 = all */
+	struct mechanisms mechanisms; /* of SASL that may be offered; none named = all */
 	struct throttle_rules rules;  /* their delay_max must be less than the server's
 					 timeouts.answer */
 };

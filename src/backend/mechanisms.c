@@ -5,58 +5,64 @@
 #include <string.h>
 #include <strings.h>
 
+static const char *const known[MECHANISMS_MAX] = {
+	"CRAM-MD5",         "PLAIN",       "LOGIN",    "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256",
+	"SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "EXTERNAL", "OAUTHBEARER",        "XOAUTH2",
+};
+
 const char mechanisms_names[] = "CRAM-MD5 PLAIN LOGIN SCRAM-SHA-256-PLUS SCRAM-SHA-256 "
 				"SCRAM-SHA-1-PLUS SCRAM-SHA-1 EXTERNAL OAUTHBEARER XOAUTH2";
 
-/* The next of some words and its length; 0 at the end. */
-static size_t next_word(const char **rest, const char **word)
+static bool has(const struct mechanisms *m, const char *name)
 {
-	*word = *rest + strspn(*rest, " ");
-	size_t length = strcspn(*word, " ");
-	*rest = *word + length;
-	return length;
+	for (size_t i = 0; i < m->count; i++)
+		if (m->names[i] == name)
+			return true;
+	return false;
 }
 
-/* The bit of a name; 0: there is none. */
-static uint32_t bit_of(const char *name, size_t length)
+bool mechanisms_add(struct mechanisms *m, const char *name)
 {
-	const char *rest = mechanisms_names;
-	const char *word;
-	uint32_t bit = 1;
-	for (size_t l = next_word(&rest, &word); l > 0; l = next_word(&rest, &word)) {
-		if (l == length && strncasecmp(word, name, length) == 0)
-			return bit;
-		bit <<= 1;
+	for (size_t i = 0; i < MECHANISMS_MAX; i++) {
+		if (strcasecmp(known[i], name) == 0) {
+			if (!has(m, known[i]))
+				m->names[m->count++] = known[i];
+			return true;
+		}
 	}
-	return 0;
+	return false;
 }
 
-bool mechanisms_add(uint32_t *set, const char *name)
+/* Is it one of the words? */
+static bool is_among(const char *words, const char *name)
 {
-	uint32_t bit = bit_of(name, strlen(name));
-	*set |= bit;
-	return bit != 0;
+	size_t length = strlen(name);
+	for (; *words != '\0'; words += strspn(words, " ")) {
+		size_t word = strcspn(words, " ");
+		if (word == length && memcmp(words, name, length) == 0)
+			return true;
+		words += word;
+	}
+	return false;
 }
 
-/* The line's text behind the tag is copied: the list is made anew. */
-static void keep_of(struct pop3_capabilities *event, const char *names, uint32_t set)
+/* The words are copied: they stand in the line that is made anew. */
+static void keep_of(struct pop3_capabilities *event, const char *words, const struct mechanisms *m)
 {
 	char copy[POP3_CAPABILITIES_SIZE];
-	snprintf(copy, sizeof copy, "%s", names);
+	snprintf(copy, sizeof copy, "%s", words);
 	pop3_capability_remove(event, "SASL");
-	char *rest = copy;
-	for (char *name = strtok_r(copy, " ", &rest); name != NULL;
-	     name = strtok_r(NULL, " ", &rest))
-		if ((bit_of(name, strlen(name)) & set) != 0)
-			pop3_mechanism_add(event, name);
+	for (size_t i = 0; i < m->count; i++)
+		if (is_among(copy, m->names[i]))
+			pop3_mechanism_add(event, m->names[i]);
 }
 
-void mechanisms_keep(struct pop3_capabilities *event, uint32_t set)
+void mechanisms_keep(struct pop3_capabilities *event, const struct mechanisms *m)
 {
 	static const char tag[] = "SASL ";
 	for (size_t i = 0; i < event->count; i++) {
 		if (strncmp(event->lines[i], tag, sizeof tag - 1) == 0) {
-			keep_of(event, event->lines[i] + sizeof tag - 1, set);
+			keep_of(event, event->lines[i] + sizeof tag - 1, m);
 			return;
 		}
 	}

@@ -1,24 +1,34 @@
 /*
- * The SASL mechanisms that may be offered, as a set: what an administrator wants. Which of them can
- * succeed on a connection is for those to say who do them.
+ * The SASL mechanisms that may be offered, and in which order: what an administrator wants. Which
+ * of them can succeed on a connection is for those to say who do them.
  */
 #ifndef POP3_BACKEND_MECHANISMS_H
 #define POP3_BACKEND_MECHANISMS_H
 
 #include <stdbool.h>
-#include <stdint.h>
+#include <stddef.h>
 
 #include "pop3_emitter.h"
 
-/* All names, with blanks between. */
+/* How many there are. */
+#define MECHANISMS_MAX 10
+
+/* Some of them, each once, in order. A plain value, of static names. */
+struct mechanisms {
+	size_t count;
+	const char *names[MECHANISMS_MAX];
+};
+
+/* All names, with blanks between, for a message. */
 extern const char mechanisms_names[];
 
-/* Add one to a set, by its name in any case. False: there is none of that name. */
-bool mechanisms_add(uint32_t *set, const char *name);
+/* Put one behind those that are there, by its name in any case; once more it does nothing. False:
+ * there is none of that name. */
+bool mechanisms_add(struct mechanisms *, const char *name);
 /*
- * Take from the list, whoever has added it, what is not in the set; names that are not known here
- * are in none. AUTH takes what is left.
+ * Of what is in the list, whoever has added it, leave those that are named, in that order. AUTH
+ * takes what is left.
  */
-void mechanisms_keep(struct pop3_capabilities *, uint32_t set);
+void mechanisms_keep(struct pop3_capabilities *, const struct mechanisms *);
 
 #endif

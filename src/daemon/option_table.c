@@ -133,7 +133,8 @@ const struct option_row option_rows[OPTION_COUNT] = {
 	{NUMBER(verify_processes, "8", 1, WORKERS_MAX, "COUNT", LIVE,
 		"how many of it may run at once"), .restart = true},
 	{TEXT(mechanisms, OPTION_MECHANISMS, NULL, "NAME", LIVE,
-	      "SASL mechanism that may be offered, else all that can succeed; repeatable")},
+	      "SASL mechanism that may be offered, in this order, else all that can succeed; "
+	      "repeatable")},
 	{NUMBER(store_workers, "4", 1, WORKERS_MAX, "COUNT", RUNS,
 		"threads that read maildrops"), .restart = true},
 	{NUMBER(crypt_workers, "2", 1, WORKERS_MAX, "COUNT", LIVE,

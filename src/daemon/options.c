@@ -134,8 +134,8 @@ static const char *check_item(const struct option_row *row, const char *item)
 	struct network network;
 	if (row->type == OPTION_NETWORK && network_parse(item, &network) < 0)
 		return "must be ADDRESS/BITS with no bit set behind them, ADDRESS or unix";
-	uint32_t set = 0;
-	if (row->type == OPTION_MECHANISMS && !mechanisms_add(&set, item)) {
+	struct mechanisms known = {.count = 0};
+	if (row->type == OPTION_MECHANISMS && !mechanisms_add(&known, item)) {
 		snprintf(wrong, sizeof wrong, "must be of: %s", mechanisms_names);
 		return wrong;
 	}

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "backend/auth_backend.h"
-#include "backend/mechanisms.h"
 #include "backend/program.h"
 #include "backend/store_backend.h"
 #include "daemon/certificates.h"
@@ -72,12 +71,12 @@ static struct throttle_rules throttle_rules(const struct options *options)
 }
 
 /* Names that are wrong do not come so far. */
-static uint32_t mechanism_set(const struct options *options)
+static struct mechanisms mechanisms_of(const struct options *options)
 {
-	uint32_t set = 0;
+	struct mechanisms mechanisms = {.count = 0};
 	for (size_t i = 0; i < options->mechanisms.count; i++)
-		mechanisms_add(&set, options->mechanisms.items[i]);
-	return set;
+		mechanisms_add(&mechanisms, options->mechanisms.items[i]);
+	return mechanisms;
 }
 
 static struct auth_settings auth_settings(const struct daemon *d, const struct options *options)
@@ -91,7 +90,7 @@ static struct auth_settings auth_settings(const struct daemon *d, const struct o
 			   .timeout = shortened(options->verify_timeout, options)},
 		.verify_processes = options->verify_processes,
 		.verify_queue = options->crypt_queue,
-		.mechanisms = mechanism_set(options),
+		.mechanisms = mechanisms_of(options),
 		.rules = throttle_rules(options),
 	};
 }

@@ -233,6 +233,8 @@ class Offered(VerifierCase):
         for setting, offered in (("PLAIN", ["PLAIN"]),
                                  ("CRAM-MD5,PLAIN,OAUTHBEARER", ["CRAM-MD5", "PLAIN",
                                                                  "OAUTHBEARER"]),
+                                 ("xoauth2 LOGIN PLAIN OAUTHBEARER",
+                                  ["XOAUTH2", "LOGIN", "PLAIN", "OAUTHBEARER"]),
                                  ("oauthbearer", ["OAUTHBEARER"]),
                                  ("LOGIN SCRAM-SHA-256", ["LOGIN"]),
                                  ("EXTERNAL", [])):
