@@ -387,6 +387,31 @@ static bool has_bad_flag(const struct scram_server *server, const char *message)
 	return message[0] == 'p' && !server->is_plus;
 }
 
+/*
+ * RFC 5802 section 5.1: a name of which SASLprep leaves nothing fails. libgsasl finds that, too, but
+ * does not free what it made for it: whoever sent such names would take all memory in time.
+ */
+static bool leaves_nothing(const char *name, size_t length)
+{
+	char *prepared = NULL;
+	char *copy = strndup(name, length);
+	bool nothing = copy != NULL &&
+		       gsasl_saslprep(copy, GSASL_ALLOW_UNASSIGNED, &prepared, NULL) == GSASL_OK &&
+		       *prepared == '\0';
+	gsasl_free(prepared);
+	free(copy);
+	return nothing;
+}
+
+/* The name is the third field. */
+static bool has_empty_name(const char *message)
+{
+	const char *comma = strchr(message, ',');
+	const char *name = comma == NULL ? NULL : strchr(comma + 1, ',');
+	return name != NULL && strncmp(name, ",n=", 3) == 0 &&
+	       leaves_nothing(name + 3, strcspn(name + 3, ","));
+}
+
 /* What libgsasl lets pass, or would wait behind for more; it reads up to a NUL. */
 static bool is_acceptable(const struct scram_server *server, const char *message, size_t length)
 {
@@ -394,7 +419,8 @@ static bool is_acceptable(const struct scram_server *server, const char *message
 	    has_mandatory_extension(message))
 		return false;
 	return scram_server_user(server) != NULL ||
-	       (!has_bad_flag(server, message) && !has_bad_name(message));
+	       (!has_bad_flag(server, message) && !has_bad_name(message) &&
+		!has_empty_name(message));
 }
 
 static enum scram_result result_of(int gsasl)
