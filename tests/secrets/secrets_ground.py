@@ -33,6 +33,10 @@ def hashed(password):
     return "{CRYPT}" + made.stdout.decode()
 
 
+def verified(_password):
+    return "{VERIFY}"
+
+
 def scram_hashed(password):
     return "{SCRAM-SHA-256}" + stored_secret(password.encode())
 
@@ -99,6 +103,33 @@ class ScramLogin(Login):
         return authenticate(client, Watched(self.search, user, password.encode()))
 
 
+class Token(Login):
+    """The password is the token. That one is wrong is told in a challenge before the "no"."""
+
+    def message(self, user, token):
+        raise NotImplementedError
+
+    def run(self, client, user, password):
+        message = self.message(user, password).encode()
+        self.search.add_text(f"a message of {self.name}", message)
+        answer = client.command(f"AUTH {self.name} ".encode() + encode(message))
+        return client.command("") if answer.startswith("+ ") else answer
+
+
+class OauthBearer(Token):
+    name = "OAUTHBEARER"
+
+    def message(self, user, token):
+        return f"n,a={user},\1auth=Bearer {token}\1\1"
+
+
+class Xoauth2(Token):
+    name = "XOAUTH2"
+
+    def message(self, user, token):
+        return f"user={user}\1auth=Bearer {token}\1\1"
+
+
 class Watched(Scram):
     """The name and the nonce are no secrets, and the nonce is in what the server says; the messages
     are, as a whole, and the proof is in part."""
@@ -141,11 +172,21 @@ class SecretsCase(TlsCase):
         for password in self.users.values():
             self.search.add("a password", password.encode())
 
-    def start(self, secret_of):
+    def program(self):
+        """One that knows all users' passwords, for --verify-command."""
+        path = os.path.join(self.temporary(), "program")
+        with open(path + ".known", "w", encoding="ascii") as file:
+            file.write("".join(f"{user}:{password}\n" for user, password in self.users.items()))
+        with open(path, "w", encoding="ascii") as file:
+            file.write("#!/bin/sh\nset -- $(tr '\\0' ' ' <&3)\ngrep -qx \"$1:$2\" $0.known\n")
+        os.chmod(path, 0o755)
+        return path
+
+    def start(self, secret_of, *arguments):
         """A server with all its lines in the log, whose users have such secrets."""
         passwd = "".join(f"{user}:{secret_of(password)}\n" for user, password in self.users.items())
         server = self.tls_server("--debug", "yes", "--log-level", "debug", "--require-tls", "never",
-                                 certificates=("localhost", "localhost-rsa"), users=self.users, passwd=passwd)
+                                 *arguments, certificates=("localhost", "localhost-rsa"), users=self.users, passwd=passwd)
         server.expect_log("event=(login|login_refused) ")
         return server
 
@@ -195,8 +236,8 @@ class SecretsCase(TlsCase):
         except PermissionError as error:
             self.cannot(f"the kernel shows nobody the memory of another process: {error}")
 
-    def look(self, secret_of, kinds):
-        server = self.start(secret_of)
+    def look(self, secret_of, kinds, *arguments):
+        server = self.start(secret_of, *arguments)
         self.log_in(server, kinds)
         self.assertEqual(self.memory(server), set(), "in the memory")
         self.search_texts(server)

@@ -4,8 +4,8 @@ is what was planted in a text."""
 import os
 import unittest.mock
 
-from secrets_ground import (AuthLogin, Pass, Plain, ScramLogin, SecretsCase, add_key, hashed,
-                            scram_hashed)
+from secrets_ground import (AuthLogin, OauthBearer, Pass, Plain, ScramLogin, SecretsCase, Xoauth2,
+                            add_key, hashed, scram_hashed, verified)
 from support.scram import encode
 from support.server import binary
 
@@ -13,8 +13,8 @@ UNWIPED = binary() + "-unwiped"
 
 
 class Control(SecretsCase):
-    def found(self, secret_of, kinds):
-        server = self.start(secret_of)
+    def found(self, secret_of, kinds, *arguments):
+        server = self.start(secret_of, *arguments)
         self.log_in(server, kinds)
         return self.memory(server)
 
@@ -26,6 +26,10 @@ class Control(SecretsCase):
                 self.assertIn("a password", self.found(hashed, (kind,)), kind.name)
             found = self.found(scram_hashed, (ScramLogin,))
             self.assertLessEqual({"a proof of SCRAM", "a final response of SCRAM"}, found)
+            for kind in (OauthBearer, Xoauth2):
+                self.watch_passwords()
+                found = self.found(verified, (kind,), "--verify-command", self.program())
+                self.assertLessEqual({"a password", f"a message of {kind.name}"}, found)
 
     def test_what_is_planted_in_a_text_is_found_in_each_form(self):
         add_key(self.search, self.ca.path("localhost.key"))
