@@ -47,6 +47,15 @@ class Plain(Attempt):
         return [b"AUTH PLAIN " + encode(f"\0{user}\0{WRONG}".encode())]
 
 
+class OauthBearer(Attempt):
+    """The challenge tells that it failed; the response to it means nothing."""
+    name = "AUTH OAUTHBEARER"
+
+    def lines(self, client, user):
+        message = f"n,a={user},\1auth=Bearer {WRONG}\1\1".encode()
+        return [b"AUTH OAUTHBEARER " + encode(message), ""]
+
+
 class Login(Attempt):
     name = "AUTH LOGIN"
 
