@@ -8,7 +8,7 @@
  * checkpassword has a timestamp where the method (PASS, PLAIN, OAUTHBEARER, ...) is here. Standard
  * input, output and error are /dev/null; no other descriptor is there, and of the environment PATH
  * alone. The process leads a group of its own, which is killed once the process has ended or is
- * late, so that nothing of an attempt outlives it.
+ * late, so that nothing of an attempt outlives it but what has left that group.
  */
 #ifndef POP3_BACKEND_VERIFIER_H
 #define POP3_BACKEND_VERIFIER_H

@@ -146,6 +146,49 @@ class Clients(VerifierCase):
             self.assert_log(rf"login_refused .*method={mechanism} .*no such user", server)
 
 
+class Checkpassword(VerifierCase):
+    """One by http://cr.yp.to/checkpwd/interface.html that need not become the user: it reads at most
+    512 octets, wants three texts and heeds no more, and runs what it is told to at its end."""
+
+    PROGRAM = """#!/usr/bin/python3
+import os, sys
+octets = b""
+while len(octets) <= 512:
+    more = os.read(3, 513 - len(octets))
+    if not more:
+        break
+    octets += more
+texts = octets.split(b"\\0")
+if len(octets) > 512 or len(sys.argv) < 2:
+    sys.exit(1)
+if len(texts) < 4:
+    sys.exit(2)
+if texts[:2] != [b"alice", b"wonderland"]:
+    sys.exit(1)
+os.close(3)
+os.execve(sys.argv[1], sys.argv[1:], {"USER": "alice"})
+"""
+
+    def test_programs_made_for_checkpassword_are_understood(self):
+        path = os.path.join(self.temporary(), "checkpassword")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(self.PROGRAM)
+        os.chmod(path, 0o755)
+        for command, password, answer in (
+                (f"{path} /bin/true", "wonderland", r"^\+OK"),
+                (f"{path} /bin/true", "wrong", r"^-ERR \[AUTH\]"),
+                (f"{path} /bin/false", "wonderland", r"^-ERR \[AUTH\]"),
+                (f"{path} /bin/sh -c exit", "wonderland", r"^\+OK"),
+                (f"{path} /nonexistent", "wrong", r"^-ERR \[AUTH\]")):
+            server = self.server("--verify-command", command, passwd="alice:{VERIFY}\n")
+            server.expect_log(r"event=(login|login_refused) ")
+            client = self.client(server)
+            client.command("USER alice")
+            self.assertRegex(client.command(f"PASS {password}"), answer, command)
+            client.close()
+            self.count()
+
+
 class Dialogs(VerifierCase):
     """The failures, octet by octet (RFC 7628 section 3.2.3)."""
 
