@@ -388,8 +388,8 @@ static bool has_bad_flag(const struct scram_server *server, const char *message)
 }
 
 /*
- * RFC 5802 section 5.1: a name of which SASLprep leaves nothing fails. libgsasl finds that, too, but
- * does not free what it made for it: whoever sent such names would take all memory in time.
+ * RFC 5802 section 5.1: a name of which SASLprep leaves nothing fails. libgsasl finds that, too,
+ * but does not free what it made for it: whoever sent such names would take all memory in time.
  */
 static bool leaves_nothing(const char *name, size_t length)
 {
