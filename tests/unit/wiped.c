@@ -1,8 +1,9 @@
 /* See wiped.h. <string.h> is left out, for it may define what is defined here. */
 #include "unit/wiped.h"
 
-static const char *watched;
-static size_t count;
+/* Of this thread: others of an earlier test may still be ending. */
+static _Thread_local const char *watched;
+static _Thread_local size_t count;
 
 void explicit_bzero(void *octets, size_t length);
 /* What _FORTIFY_SOURCE calls in its place. */
