@@ -26,11 +26,17 @@ TSAN_SUITES := $(ALL_SUITES)
 # of which valgrind needs some itself; and those whose programs are watched by pidfd_open(2), which it
 # does not know.
 VALGRIND_SUITES := $(filter-out wire server_limits verifier backend_verify,$(ALL_SUITES))
+ASAN_TESTS := tests/protocol tests/cli tests/store/test_odd_maildrops.py \
+	tests/store/test_odd_disks.py tests/proxy \
+	tests/tls/test_stls.py tests/tls/test_cut.py tests/tls/test_reload.py
+TSAN_TESTS := tests/protocol
 ifeq ($(POP3_FULL),no)
 TSAN_SUITES := $(filter backend_% deferral delivery_crowd events grants loop passwd_edit server% verifier \
 	session_defer store_busy throttle workers,$(ALL_SUITES))
 VALGRIND_SUITES := backend_auth backend_sasl deferral emitter events sasl session session_end \
 	session_flow store_commit store_maildrop store_remove tls_stream
+ASAN_TESTS := tests/protocol tests/store/test_odd_maildrops.py tests/tls/test_stls.py
+TSAN_TESTS := tests/protocol/test_model.py
 endif
 
 # The unit tests, and the program under other tests.
@@ -39,15 +45,13 @@ check-asan:
 	@POP3_STAGE=asan $(BUILD)/asan/unit-tests
 	@POP3_EMITTER=$(abspath $(BUILD))/asan/pop3-emitter POP3_RANDOM_OPS=2000 \
 		POP3_PROXY_CUT_EVERY=9 POP3_STLS_RUNS=50 POP3_CUT_EVERY=97 POP3_TLS_RELOADS=10 \
-		$(PYTHON) tests/run.py --stage asan tests/protocol tests/cli \
-		tests/store/test_odd_maildrops.py tests/store/test_odd_disks.py tests/proxy \
-		tests/tls/test_stls.py tests/tls/test_cut.py tests/tls/test_reload.py
+		$(PYTHON) tests/run.py --stage asan $(ASAN_TESTS)
 
 check-tsan:
 	+@$(SUBMAKE) BUILD=$(BUILD)/tsan OPTIMIZE='-O1 -g' SANITIZE='$(TSAN)' all $(BUILD)/tsan/unit-tests
 	@POP3_STAGE=tsan $(BUILD)/tsan/unit-tests $(TSAN_SUITES)
 	@POP3_EMITTER=$(abspath $(BUILD))/tsan/pop3-emitter POP3_RANDOM_OPS=2000 \
-		$(PYTHON) tests/run.py --stage tsan tests/protocol
+		$(PYTHON) tests/run.py --stage tsan $(TSAN_TESTS)
 
 # With few of the races, flipped octets and deliveries.
 check-valgrind: $(UNIT)
