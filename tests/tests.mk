@@ -34,7 +34,7 @@ ifeq ($(POP3_FULL),no)
 TSAN_SUITES := $(filter backend_% deferral delivery_crowd events grants loop passwd_edit server% verifier \
 	session_defer store_busy throttle workers,$(ALL_SUITES))
 VALGRIND_SUITES := backend_auth backend_sasl deferral emitter events sasl session session_end \
-	session_flow store_commit store_maildrop store_remove tls_stream
+	session_flow tls_stream
 ASAN_TESTS := tests/protocol tests/store/test_odd_maildrops.py tests/tls/test_stls.py
 TSAN_TESTS := tests/protocol/test_model.py
 endif

@@ -67,7 +67,7 @@ void hooks_replace_with_inode(const char *text)
 	hooks.real = after.st_ino;
 }
 
-/* ---- These take the places of the C library's ---- */
+/* ---- These take the places of the C library's, for any thread ---- */
 
 static void *next_of(const char *name)
 {
@@ -79,7 +79,7 @@ static void *next_of(const char *name)
 
 int renameat2(int from, const char *name, int to, const char *new_name, unsigned flags)
 {
-	static int (*next)(int, const char *, int, const char *, unsigned);
+	static _Thread_local int (*next)(int, const char *, int, const char *, unsigned);
 	if (next == NULL)
 		*(void **)&next = next_of("renameat2");
 	if (is_meant(name)) {
@@ -95,7 +95,7 @@ int renameat2(int from, const char *name, int to, const char *new_name, unsigned
 
 int unlinkat(int folder, const char *name, int flags)
 {
-	static int (*next)(int, const char *, int);
+	static _Thread_local int (*next)(int, const char *, int);
 	if (next == NULL)
 		*(void **)&next = next_of("unlinkat");
 	if (is_meant(name)) {
@@ -122,7 +122,7 @@ static bool is_cur(int folder)
 
 ssize_t getdents64(int folder, void *names, size_t size)
 {
-	static ssize_t (*next)(int, void *, size_t);
+	static _Thread_local ssize_t (*next)(int, void *, size_t);
 	if (next == NULL)
 		*(void **)&next = next_of("getdents64");
 	if (hooks.before_cur != NULL && !busy && lseek(folder, 0, SEEK_CUR) == 0 && is_cur(folder))
@@ -132,7 +132,7 @@ ssize_t getdents64(int folder, void *names, size_t size)
 
 int fstatat(int folder, const char *restrict name, struct stat *restrict status, int flags)
 {
-	static int (*next)(int, const char *, struct stat *, int);
+	static _Thread_local int (*next)(int, const char *, struct stat *, int);
 	if (next == NULL)
 		*(void **)&next = next_of("fstatat");
 	int result = next(folder, name, status, flags);
@@ -144,7 +144,7 @@ int fstatat(int folder, const char *restrict name, struct stat *restrict status,
 int statx(int folder, const char *restrict name, int flags, unsigned mask,
 	  struct statx *restrict status)
 {
-	static int (*next)(int, const char *, int, unsigned, struct statx *);
+	static _Thread_local int (*next)(int, const char *, int, unsigned, struct statx *);
 	if (next == NULL)
 		*(void **)&next = next_of("statx");
 	int result = next(folder, name, flags, mask, status);
