@@ -35,7 +35,8 @@ TSAN_SUITES := $(filter backend_% deferral delivery_crowd events grants loop pas
 	session_defer store_busy throttle workers,$(ALL_SUITES))
 VALGRIND_SUITES := backend_auth backend_sasl deferral emitter events sasl session session_end \
 	session_flow tls_stream
-ASAN_TESTS := tests/protocol tests/store/test_odd_maildrops.py tests/tls/test_stls.py
+ASAN_TESTS := tests/protocol/test_scripts.py tests/protocol/test_model.py tests/protocol/test_sasl.py \
+	tests/store/test_odd_maildrops.py tests/tls/test_stls.py
 TSAN_TESTS := tests/protocol/test_model.py
 endif
 
