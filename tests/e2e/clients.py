@@ -166,8 +166,10 @@ poll {self.host} protocol {protocol} port {self.port} auth {auth} uidl
     def fetchmail(self, *arguments, options="keep"):
         rc = self.rc(options)
         # 1 = there was no mail, which is what some tests wait for.
-        return self.run("fetchmail", "-f", rc, "--nodetach", "-d0", "--nosyslog", "--bad-header",
-                        "accept", *arguments, allowed=(0, 1))
+        # Its own lock: that of root is the whole machine's.
+        return self.run("fetchmail", "-f", rc, "--pidfile", os.path.join(self.home, "pid"),
+                        "--nodetach", "-d0", "--nosyslog", "--bad-header", "accept", *arguments,
+                        allowed=(0, 1))
 
     def fetch(self, count, delete=False):
         # fetchall: also what .fetchids knows.
