@@ -366,14 +366,27 @@ static const struct passwd_entry *name_find(const struct passwd *p, const char *
 	return slot == 0 ? NULL : &p->entries[slot - 1];
 }
 
+/* Up to the last '@', where what follows is nothing. */
+static size_t bare_length(const char *user, bool strip_domain)
+{
+	const char *at = strip_domain ? strrchr(user, '@') : NULL;
+	return at == NULL ? strlen(user) : (size_t)(at - user);
+}
+
 const struct passwd_entry *passwd_lookup(const struct passwd *p, const char *user,
 					 bool strip_domain)
 {
 	const struct passwd_entry *entry = name_find(p, user, strlen(user));
-	const char *at = strrchr(user, '@');
-	if (entry == NULL && strip_domain && at != NULL)
-		entry = name_find(p, user, (size_t)(at - user));
-	return entry;
+	return entry != NULL ? entry : name_find(p, user, bare_length(user, strip_domain));
+}
+
+void passwd_bare_name(const char *user, bool strip_domain, char name[AUTH_USER_MAX + 1])
+{
+	size_t length = bare_length(user, strip_domain);
+	if (length > AUTH_USER_MAX)
+		length = AUTH_USER_MAX;
+	memcpy(name, user, length);
+	name[length] = '\0';
 }
 
 size_t passwd_count(const struct passwd *p)

@@ -82,6 +82,11 @@ void passwd_unref(struct passwd *);
  */
 const struct passwd_entry *passwd_lookup(const struct passwd *, const char *user,
 					 bool strip_domain);
+/*
+ * The name that all of a user's names have in common, whether the user exists or not: with
+ * `strip_domain` without its domain, else as it is; cut after AUTH_USER_MAX octets.
+ */
+void passwd_bare_name(const char *user, bool strip_domain, char name[AUTH_USER_MAX + 1]);
 /* How many entries there are, and entry `index` (0-based) in the order of the file. */
 size_t passwd_count(const struct passwd *);
 const struct passwd_entry *passwd_at(const struct passwd *, size_t index);

@@ -151,27 +151,17 @@ static enum scram_result prepare(struct scram_server *server, Gsasl_property pro
 	return error != GSASL_OK || (given != NULL && is_empty) ? SCRAM_DENIED : SCRAM_CONTINUES;
 }
 
-/* A name with and without its domain is one user's, and so has one salt, where a domain is nothing.
+/*
+ * What only those need that do not exist is made for all: it would show in the time. With and
+ * without its domain a name has one salt, where known ones have.
  */
-static void unknown_name(const struct scram_server *server, char name[AUTH_USER_MAX + 1])
-{
-	const char *user = server->user;
-	const char *at = server->strip_domain ? strrchr(user, '@') : NULL;
-	size_t length = at == NULL ? strlen(user) : (size_t)(at - user);
-	if (length > AUTH_USER_MAX)
-		length = AUTH_USER_MAX;
-	memcpy(name, user, length);
-	name[length] = '\0';
-}
-
-/* What only those need that do not exist is made for all: it would show in the time. */
 static bool show_entry(struct scram_server *server)
 {
 	struct fakes fakes;
 	char name[AUTH_USER_MAX + 1];
 	const struct passwd_entry *entry =
 		passwd_lookup(server->passwd, server->user, server->strip_domain);
-	unknown_name(server, name);
+	passwd_bare_name(server->user, server->strip_domain, name);
 	const char *user = entry == NULL ? name : entry->user;
 	if (!fake(server->service, "salt", user, fakes.salt) ||
 	    !fake(server->service, "key", user, fakes.key))

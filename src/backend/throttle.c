@@ -9,7 +9,9 @@
 
 #include "auth/limits.h"
 #include "auth/moments.h"
+#include "auth/passwd.h"
 #include "base/hash.h"
+#include "base/network.h"
 
 /* Octets of an IPv6 address that are its network: 64 bits, which one customer has. */
 #define NETWORK_V6 8
@@ -56,17 +58,11 @@ void throttle_free(struct throttle *t)
 static void network_of(const struct pop3_info *info, char network[POP3_ADDRESS_SIZE])
 {
 	struct in6_addr address;
-	const char *peer = info == NULL ? "" : info->peer;
-	const char *colon = strrchr(peer, ':');
-	size_t length = colon == NULL ? strlen(peer) : (size_t)(colon - peer);
-	bool bracketed = length > 2 && peer[0] == '[' && peer[length - 1] == ']';
-	if (bracketed) {
-		peer++;
-		length -= 2;
-	}
-	memcpy(network, peer, length);
+	const char *text;
+	size_t length = network_of_peer(info == NULL ? "" : info->peer, &text);
+	memcpy(network, text, length);
 	network[length] = '\0';
-	if (!bracketed || inet_pton(AF_INET6, network, &address) != 1)
+	if (inet_pton(AF_INET6, network, &address) != 1)
 		return;
 	memset(address.s6_addr + NETWORK_V6, 0, sizeof address.s6_addr - NETWORK_V6);
 	inet_ntop(AF_INET6, &address, network, POP3_ADDRESS_SIZE);
@@ -84,23 +80,13 @@ static bool is_spared(const struct throttle_rules *rules, const struct pop3_info
 	return info != NULL && info->loopback && !rules->on_loopback;
 }
 
-/* ---- Failures ---- */
-
 /*
- * The name of a user's bucket. Where domains are stripped, one user has as many names as there are
- * domains, and a bucket for each would be none. Whether the user exists must not matter here, so a
- * name that has its domain in the file shares the bucket, too.
+ * ---- Failures ----
+ *
+ * A user's bucket is called as passwd_bare_name() has it. Where domains are stripped, one user has
+ * as many names as there are domains, and a bucket for each would be none. Whether the user exists
+ * must not matter, so a name that has its domain in the file shares the bucket, too.
  */
-static void bucket_of(const struct throttle_rules *rules, const char *user,
-		      char bucket[AUTH_USER_MAX + 1])
-{
-	const char *at = rules->strip_domain ? strrchr(user, '@') : NULL;
-	size_t length = at == NULL ? strlen(user) : (size_t)(at - user);
-	if (length > AUTH_USER_MAX)
-		length = AUTH_USER_MAX;
-	memcpy(bucket, user, length);
-	bucket[length] = '\0';
-}
 
 const struct throttle_refusal *throttle_enter(struct throttle *t,
 					      const struct throttle_rules *rules,
@@ -121,7 +107,7 @@ const struct throttle_refusal *throttle_enter(struct throttle *t,
 	if (is_spared(rules, info))
 		return NULL;
 	network_of(info, network);
-	bucket_of(rules, user, bucket);
+	passwd_bare_name(user, rules->strip_domain, bucket);
 	pthread_mutex_lock(&t->mutex);
 	enum penalty penalty = penalties_begin(t->penalties, &rules->penalty, network, bucket, now);
 	pthread_mutex_unlock(&t->mutex);
@@ -134,7 +120,7 @@ void throttle_leave(struct throttle *t, const struct throttle_rules *rules,
 {
 	char network[POP3_ADDRESS_SIZE], bucket[AUTH_USER_MAX + 1];
 	network_of(info, network);
-	bucket_of(rules, user, bucket);
+	passwd_bare_name(user, rules->strip_domain, bucket);
 	pthread_mutex_lock(&t->mutex);
 	penalties_end(t->penalties, &rules->penalty, network, bucket, failed, now);
 	pthread_mutex_unlock(&t->mutex);

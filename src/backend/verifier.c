@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/list.h"
+#include "base/network.h"
 #include "base/secret.h"
 
 /* checkpassword's exit codes beside 0. */
@@ -74,18 +75,6 @@ void verifier_free(struct verifier *verifier)
 
 /* ---- The question ---- */
 
-/* "192.0.2.1:4711" and "[2001:db8::1]:4711" without port and brackets; all else as it is. */
-static size_t address_of(const char *peer, const char **address)
-{
-	const char *colon = strrchr(peer, ':');
-	size_t length = colon == NULL ? strlen(peer) : (size_t)(colon - peer);
-	*address = peer;
-	if (length < 2 || peer[0] != '[' || peer[length - 1] != ']')
-		return length;
-	*address = peer + 1;
-	return length - 2;
-}
-
 /* Put octets and a NUL at `to`, or nothing if that is NULL; returns how many. */
 static size_t put(char *to, const char *octets, size_t length)
 {
@@ -99,7 +88,7 @@ static size_t put(char *to, const char *octets, size_t length)
 static size_t write_question(char *to, const struct verifier_question *q)
 {
 	const char *address;
-	size_t address_length = address_of(q->peer, &address);
+	size_t address_length = network_of_peer(q->peer, &address);
 	size_t length = put(to, q->user, strlen(q->user));
 	length += put(to == NULL ? NULL : to + length, q->secret, q->secret_length);
 	length += put(to == NULL ? NULL : to + length, q->method, strlen(q->method));

@@ -76,3 +76,14 @@ bool network_holds(const struct network *n, const unsigned char *octets)
 			return false;
 	return true;
 }
+
+size_t network_of_peer(const char *peer, const char **address)
+{
+	const char *colon = strrchr(peer, ':');
+	size_t length = colon == NULL ? strlen(peer) : (size_t)(colon - peer);
+	*address = peer;
+	if (length < 2 || peer[0] != '[' || peer[length - 1] != ']')
+		return length;
+	*address = peer + 1;
+	return length - 2;
+}

@@ -6,6 +6,7 @@
 #define POP3_BASE_NETWORK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* An address in the form that IPv4 and IPv6 share: IPv4 is mapped (RFC 4291 section 2.5.5.2). */
 #define NETWORK_OCTETS 16
@@ -20,6 +21,11 @@ struct network {
 int network_parse(const char *text, struct network *);
 /* Is the address in it? NULL: one of a unix socket. */
 bool network_holds(const struct network *, const unsigned char *octets);
+/*
+ * The address of a peer as struct pop3_info has it: "192.0.2.1:4711" and "[2001:db8::1]:4711"
+ * without port and brackets, "unix" as it is. Its length; *address is where it begins in `peer`.
+ */
+size_t network_of_peer(const char *peer, const char **address);
 /* octets[12..15] are an IPv4 address: the rest of the mapped form. */
 void network_map_v4(unsigned char octets[NETWORK_OCTETS]);
 
