@@ -264,8 +264,7 @@ static void run(struct work *work)
 {
 	struct login *login = LOGIN_OF(work, work);
 	struct auth_backend *backend = login->backend;
-	users_refresh(backend->file);
-	struct users *users = users_hold(backend->file);
+	struct users *users = users_hold_fresh(backend->file);
 	const struct court court = auth_court(backend, users);
 	const struct passwd_entry *entry = judge_entry(users, login->event);
 	enum judge_effort effort = judge_effort(&court, entry, login->event, clock_now());
@@ -281,8 +280,7 @@ static void run_asking(struct work *work)
 {
 	struct login *login = LOGIN_OF(work, work);
 	struct auth_backend *backend = login->backend;
-	users_refresh(backend->file);
-	struct users *users = users_hold(backend->file);
+	struct users *users = users_hold_fresh(backend->file);
 	const struct court court = auth_court(backend, users);
 	if (login->is_judged) {
 		struct verdict verdict = judge_in_vain(&court, login->event, &login->verdict);

@@ -228,8 +228,7 @@ static void run(struct work *work)
 {
 	struct sasl_step *step = STEP_OF(work, work);
 	struct auth_backend *backend = step->backend;
-	users_refresh(backend->file);
-	struct users *users = users_hold(backend->file);
+	struct users *users = users_hold_fresh(backend->file);
 	advance(step, users);
 	users_release(backend->file, users);
 }

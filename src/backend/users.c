@@ -192,7 +192,7 @@ static void note_refusal(struct users_file *file, const char *path,
 		    LOG_TEXT("result", "the file is refused, the users stay as they were"));
 }
 
-void users_refresh(struct users_file *file)
+static void refresh(struct users_file *file)
 {
 	pthread_mutex_lock(&file->reading);
 	struct users *users = users_hold(file);
@@ -204,4 +204,10 @@ void users_refresh(struct users_file *file)
 	}
 	users_release(file, users);
 	pthread_mutex_unlock(&file->reading);
+}
+
+struct users *users_hold_fresh(struct users_file *file)
+{
+	refresh(file);
+	return users_hold(file);
 }

@@ -30,8 +30,9 @@ void users_release(struct users_file *, struct users *);
 
 /* Has the file changed, other than to one that was refused before? One or two stat(2). */
 bool users_are_stale(struct users_file *, const struct users *);
-/* If so, read it. A file that is refused is logged and changes nothing. Blocks. */
-void users_refresh(struct users_file *);
+/* users_hold(), but if so it is read before. A file that is refused is logged and changes nothing.
+ * Blocks. */
+struct users *users_hold_fresh(struct users_file *);
 /* As auth_backend_reload(). Blocks. */
 int users_reload(struct users_file *, const struct auth_settings *, struct passwd_error *);
 
