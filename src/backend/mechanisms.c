@@ -10,8 +10,12 @@ static const char *const known[MECHANISMS_MAX] = {
 	"SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "EXTERNAL", "OAUTHBEARER",        "XOAUTH2",
 };
 
-const char mechanisms_names[] = "CRAM-MD5 PLAIN LOGIN SCRAM-SHA-256-PLUS SCRAM-SHA-256 "
-				"SCRAM-SHA-1-PLUS SCRAM-SHA-1 EXTERNAL OAUTHBEARER XOAUTH2";
+void mechanisms_names(char *text, size_t size)
+{
+	size_t used = 0;
+	for (size_t i = 0; i < MECHANISMS_MAX && used < size; i++)
+		used += (size_t)snprintf(text + used, size - used, i == 0 ? "%s" : " %s", known[i]);
+}
 
 static bool has(const struct mechanisms *m, const char *name)
 {

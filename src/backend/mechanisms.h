@@ -19,8 +19,8 @@ struct mechanisms {
 	const char *names[MECHANISMS_MAX];
 };
 
-/* All names, with blanks between, for a message. */
-extern const char mechanisms_names[];
+/* Write all names, with blanks between, for a message; cut to `size` octets with the NUL. */
+void mechanisms_names(char *text, size_t size);
 
 /* Put one behind those that are there, by its name in any case; once more it does nothing. False:
  * there is none of that name. */

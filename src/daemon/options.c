@@ -136,7 +136,8 @@ static const char *check_item(const struct option_row *row, const char *item)
 		return "must be ADDRESS/BITS with no bit set behind them, ADDRESS or unix";
 	struct mechanisms known = {.count = 0};
 	if (row->type == OPTION_MECHANISMS && !mechanisms_add(&known, item)) {
-		snprintf(wrong, sizeof wrong, "must be of: %s", mechanisms_names);
+		size_t used = (size_t)snprintf(wrong, sizeof wrong, "must be of: ");
+		mechanisms_names(wrong + used, sizeof wrong - used);
 		return wrong;
 	}
 	for (const char *c = item; *c != '\0'; c++)

@@ -75,7 +75,7 @@ static void only_names_that_are_known_can_be_wanted(void)
 	/* The message names each. */
 	char names[256];
 	char *rest = names;
-	strcpy(names, mechanisms_names);
+	mechanisms_names(names, sizeof names);
 	for (char *name = strtok_r(names, " ", &rest); name != NULL;
 	     name = strtok_r(NULL, " ", &rest))
 		CU_ASSERT(mechanisms_add(&mechanisms, name));
