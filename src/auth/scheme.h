@@ -1,9 +1,8 @@
 /*
  * The ways to store a secret: plaintext, crypt(3), SCRAM-SHA-256 (RFC 5802, 7677), or not here but
- * with a program that is asked ({VERIFY}). A secret is the
- * text after `{SCHEME}`; the scheme says what its octets mean. Everything here is pure and may be
- * called from any thread; what is not {PLAIN} takes up to hundreds of milliseconds and belongs on
- * a worker.
+ * with a program that is asked ({VERIFY}). A secret is the text after `{SCHEME}`; the scheme says
+ * what its octets mean. Everything here is pure and may be called from any thread; what is not
+ * {PLAIN} takes up to hundreds of milliseconds and belongs on a worker.
  */
 #ifndef POP3_AUTH_SCHEME_H
 #define POP3_AUTH_SCHEME_H

@@ -1,8 +1,8 @@
 /*
  * SCRAM-SHA-256 secrets (RFC 5802 section 3, RFC 7677) in the form that Dovecot stores:
- * `iterations,salt,StoredKey,ServerKey`, the last three in base64. Passwords beyond
- * ASCII are taken in the form of OpaqueString (RFC 8265), so that it does not matter how a keyboard
- * makes their letters.
+ * `iterations,salt,StoredKey,ServerKey`, the last three in base64. Passwords beyond ASCII are taken
+ * in the form of OpaqueString (RFC 8265), so that it does not matter how a keyboard makes their
+ * letters.
  */
 #ifndef POP3_AUTH_SCRAM_H
 #define POP3_AUTH_SCRAM_H
