@@ -263,10 +263,10 @@ class Server:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     def private_kib(self):
-        """Private (anonymous and dirty) memory in KiB."""
+        """Private memory in KiB. Clean pages are those of files, which are private as soon as the
+        last other process has left that has them, too."""
         with open(f"/proc/{self.pid}/smaps_rollup", encoding="ascii") as file:
-            return sum(int(line.split()[1]) for line in file
-                       if line.startswith(("Private_Dirty:", "Private_Clean:")))
+            return sum(int(line.split()[1]) for line in file if line.startswith("Private_Dirty:"))
 
     def cpu_seconds(self):
         """Time of the processor that it has used up to now."""
