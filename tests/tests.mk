@@ -1,7 +1,7 @@
 # Included by the top Makefile: the checks. `make check` is what scripts/test runs once the packages
 # are there; `make check-long` is the same with the full counts.
 
-.PHONY: check check-long check-unit check-asan check-tsan check-valgrind check-coverage lint
+.PHONY: check check-long check-unit check-asan check-tsan check-valgrind check-coverage asan-build lint
 check:
 	@tests/stages
 check-long:
@@ -40,9 +40,14 @@ ASAN_TESTS := tests/protocol/test_scripts.py tests/protocol/test_model.py tests/
 TSAN_TESTS := tests/protocol/test_model.py
 endif
 
+# Of all that runs under the address sanitizer, which may be asked for at the same time.
+asan-build:
+	@mkdir -p $(BUILD)/asan
+	+@flock $(BUILD)/asan $(SUBMAKE) BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g' SANITIZE='$(ASAN)' \
+		all $(addprefix $(BUILD)/asan/,unit-tests oom-tests oom-emitter)
+
 # The unit tests, and the program under other tests.
-check-asan:
-	+@$(SUBMAKE) BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g' SANITIZE='$(ASAN)' all $(BUILD)/asan/unit-tests
+check-asan: asan-build
 	@POP3_STAGE=asan $(BUILD)/asan/unit-tests
 	@POP3_EMITTER=$(abspath $(BUILD))/asan/pop3-emitter POP3_RANDOM_OPS=2000 \
 		POP3_PROXY_CUT_EVERY=9 POP3_STLS_RUNS=50 POP3_CUT_EVERY=97 POP3_TLS_RELOADS=10 \
@@ -62,10 +67,13 @@ check-valgrind: $(UNIT)
 		--suppressions=tests/unit/valgrind.supp \
 		$(UNIT) $(VALGRIND_SUITES)
 
+# By the suites that are about the layers that are judged.
+COVERAGE_SUITES := $(filter deferral emitter events examples international line prepare sasl session% \
+	text tls_stream utf8 view wire,$(ALL_SUITES))
 check-coverage:
 	+@$(SUBMAKE) BUILD=$(BUILD)/coverage OPTIMIZE='-O0 -g' SANITIZE=--coverage $(BUILD)/coverage/unit-tests
 	@find $(BUILD)/coverage -name '*.gcda' -delete
-	@POP3_RESULTS= $(BUILD)/coverage/unit-tests
+	@POP3_RESULTS= $(BUILD)/coverage/unit-tests $(COVERAGE_SUITES)
 	@$(PYTHON) tests/coverage.py $(BUILD)/coverage 95 src/proto src/emitter
 
 # The client of the tests of channel binding.

@@ -18,10 +18,8 @@ $(BUILD)/oom-emitter: $(OOM_HOOK) $(CLI_OBJECTS) $(APP_OBJECTS) $(STATIC)
 	$(Q)$(OOM_LINK)
 
 .PHONY: check-oom
-check-oom:
-	+@$(SUBMAKE) BUILD=$(BUILD)/oom OPTIMIZE='-O1 -g' SANITIZE='$(ASAN)' \
-		$(BUILD)/oom/oom-tests $(BUILD)/oom/oom-emitter
-	@$(BUILD)/oom/oom-tests
-	@POP3_EMITTER=$(abspath $(BUILD)/oom/oom-emitter) $(PYTHON) tests/run.py --stage oom tests/oom
+check-oom: asan-build
+	@$(BUILD)/asan/oom-tests
+	@POP3_EMITTER=$(abspath $(BUILD)/asan/oom-emitter) $(PYTHON) tests/run.py --stage oom tests/oom
 
 -include $(OOM_OBJECTS:.o=.d) $(BUILD)/tests/oom/hook.d
