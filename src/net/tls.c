@@ -223,7 +223,23 @@ void tls_sent(struct tls *t, size_t length)
 
 /* ---- The end ---- */
 
-/* The client is told why, unless it is its own alert or its end that we hear of. */
+/*
+ * The last that the client hears is a fatal alert or close_notify, or our end would look like a cut
+ * (RFC 5246 section 7.2.1, RFC 8446 section 6.1). GnuTLS knows none for warnings without end, takes
+ * an end in the handshake for an error of its own, and refuses renegotiation by a warning.
+ */
+static void send_alert(struct tls *t, int error)
+{
+	bool ends = error == GNUTLS_E_SESSION_EOF || error == GNUTLS_E_REHANDSHAKE;
+	if (!ends && gnutls_error_is_fatal(error) == 0)
+		(void)gnutls_alert_send(t->session, GNUTLS_AL_FATAL, GNUTLS_A_UNEXPECTED_MESSAGE);
+	else if (error != GNUTLS_E_SESSION_EOF)
+		(void)gnutls_alert_send_appropriate(t->session, error);
+	if (ends)
+		(void)gnutls_alert_send(t->session, GNUTLS_AL_WARNING, GNUTLS_A_CLOSE_NOTIFY);
+}
+
+/* The client is told why, unless it is its own alert that we hear of. */
 static int fail(struct tls *t, int error)
 {
 	bool alert = error == GNUTLS_E_FATAL_ALERT_RECEIVED;
@@ -232,7 +248,7 @@ static int fail(struct tls *t, int error)
 	if (t->fault == NULL)
 		t->fault = "an alert without a name";
 	if (!alert && t->state != TLS_FAILED)
-		(void)gnutls_alert_send_appropriate(t->session, error);
+		send_alert(t, error);
 	t->state = TLS_FAILED;
 	return -EPROTO;
 }

@@ -310,6 +310,18 @@ static void close_notify_is_told_from_a_stream_that_is_cut(void)
 	}
 }
 
+/* The next alert that the client gets, with its level's error; in TLS 1.3 tickets come first. */
+static void check_alert(struct tls_peer *p, int error, gnutls_alert_description_t alert)
+{
+	char octets[8];
+	ssize_t got = GNUTLS_E_AGAIN;
+	tls_peer_to_client(p);
+	for (int try = 0; try < 4 && got == GNUTLS_E_AGAIN; try++)
+		got = gnutls_record_recv(p->client, octets, sizeof octets);
+	CU_ASSERT_EQUAL(got, error);
+	CU_ASSERT_EQUAL(gnutls_alert_get(p->client), alert);
+}
+
 static void a_changed_octet_is_a_fault_with_an_alert(void)
 {
 	for (size_t i = 0; i < 2; i++) {
@@ -325,13 +337,7 @@ static void a_changed_octet_is_a_fault_with_an_alert(void)
 		CU_ASSERT_EQUAL(tls_read(p.tls, octets, sizeof octets), -EPROTO);
 		CU_ASSERT_EQUAL(tls_read(p.tls, octets, sizeof octets), -EPROTO);
 		CU_ASSERT_EQUAL(tls_write(p.tls, octets, 1), -EPROTO);
-		tls_peer_to_client(&p);
-		/* In TLS 1.3 tickets come first. */
-		ssize_t got = GNUTLS_E_AGAIN;
-		for (int try = 0; try < 4 && got == GNUTLS_E_AGAIN; try++)
-			got = gnutls_record_recv(p.client, octets, sizeof octets);
-		CU_ASSERT_EQUAL(got, GNUTLS_E_FATAL_ALERT_RECEIVED);
-		CU_ASSERT_EQUAL(gnutls_alert_get(p.client), GNUTLS_A_BAD_RECORD_MAC);
+		check_alert(&p, GNUTLS_E_FATAL_ALERT_RECEIVED, GNUTLS_A_BAD_RECORD_MAC);
 		tls_peer_fini(&p);
 	}
 }
@@ -374,6 +380,8 @@ static void a_few_warnings_are_fine_and_a_flood_is_not(void)
 		CU_ASSERT_EQUAL(tls_feed(p.tls, p.sent, p.sent_length), 0);
 		CU_ASSERT_EQUAL(tls_read(p.tls, octets, sizeof octets), -EPROTO);
 		CU_ASSERT_EQUAL(tls_state(p.tls), TLS_FAILED);
+		if (i == 0)
+			check_alert(&p, GNUTLS_E_FATAL_ALERT_RECEIVED, GNUTLS_A_UNEXPECTED_MESSAGE);
 		tls_peer_fini(&p);
 		test_count(1);
 	}
@@ -391,6 +399,10 @@ static void renegotiation_is_refused(void)
 	CU_ASSERT_EQUAL(tls_feed(p.tls, p.sent, p.sent_length), 0);
 	CU_ASSERT_EQUAL(tls_read(p.tls, octets, sizeof octets), -EPROTO);
 	CU_ASSERT_EQUAL(tls_state(p.tls), TLS_FAILED);
+	tls_peer_to_client(&p);
+	/* It ends properly all the same. */
+	check_alert(&p, GNUTLS_E_WARNING_ALERT_RECEIVED, GNUTLS_A_NO_RENEGOTIATION);
+	CU_ASSERT_EQUAL(gnutls_record_recv(p.client, octets, sizeof octets), 0);
 	tls_peer_fini(&p);
 }
 
@@ -408,6 +420,26 @@ static void a_few_key_updates_are_fine_and_a_flood_is_not(void)
 		gnutls_session_key_update(p.client, 0);
 	CU_ASSERT_EQUAL(tls_feed(p.tls, p.sent, p.sent_length), 0);
 	CU_ASSERT_EQUAL(tls_read(p.tls, octets, sizeof octets), -EPROTO);
+	tls_peer_fini(&p);
+}
+
+/* A client that gives up before it is over; the answer is its own kind of end. */
+static void close_notify_in_a_handshake_is_answered_by_close_notify(void)
+{
+	static const unsigned char end[] = {21, 3, 3, 0, 2, 1, 0};
+	struct tls_peer p;
+	size_t length;
+	tls_peer_init(&p);
+	p.priorities = TLS12;
+	tls_peer_connect(&p);
+	CU_ASSERT_EQUAL(gnutls_handshake(p.client), GNUTLS_E_AGAIN);
+	tls_peer_to_server(&p);
+	tls_peer_to_client(&p);
+	CU_ASSERT_EQUAL(tls_feed(p.tls, end, sizeof end), 0);
+	CU_ASSERT_EQUAL(tls_shake(p.tls), -EPROTO);
+	CU_ASSERT_STRING_EQUAL(tls_fault(p.tls), "Peer has terminated the connection");
+	const void *answer = tls_output(p.tls, &length);
+	CU_ASSERT(length == sizeof end && memcmp(answer, end, sizeof end) == 0);
 	tls_peer_fini(&p);
 }
 
@@ -448,6 +480,7 @@ const struct test_suite suite_tls_stream = {
 			TEST(a_few_warnings_are_fine_and_a_flood_is_not),
 			TEST(renegotiation_is_refused),
 			TEST(a_few_key_updates_are_fine_and_a_flood_is_not),
+			TEST(close_notify_in_a_handshake_is_answered_by_close_notify),
 			TEST(plaintext_in_place_of_a_handshake_is_a_fault),
 			TEST_END,
 		},
