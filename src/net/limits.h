@@ -57,8 +57,9 @@
 /* The longest record of ours with its head and tag: there is room for one before octets are taken.
  */
 #define TLS_RECORD_MAX (16384 + 512)
-/* What a client may send before its handshake is over: a long chain of certificates fits. */
-#define TLS_HANDSHAKE_MAX 65536
+/* What a client may send before its handshake is over, and after it without a single octet of
+ * plaintext: a long chain of certificates fits. */
+#define TLS_BARREN_MAX 65536
 /* Warnings and other calls that bring nothing, in a whole session: more are no accident. */
 #define TLS_IDLE_STEPS_MAX 32
 /*

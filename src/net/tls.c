@@ -27,7 +27,7 @@ struct tls {
 	size_t taken;           /* of it */
 	enum tls_state state;
 	const char *fault;
-	size_t shaken;       /* octets fed before the handshake was over */
+	size_t barren;       /* octets fed since the handshake's end or the last plaintext */
 	unsigned idle_steps; /* that brought nothing */
 	bool closed;         /* our close_notify is out */
 };
@@ -120,7 +120,7 @@ static int set_up(struct tls *t)
 	gnutls_certificate_server_set_request(t->session, c->client_certificate);
 	gnutls_handshake_set_hook_function(t->session, GNUTLS_HANDSHAKE_CLIENT_HELLO,
 					   GNUTLS_HOOK_POST, on_client_hello);
-	gnutls_handshake_set_max_packet_length(t->session, TLS_HANDSHAKE_MAX);
+	gnutls_handshake_set_max_packet_length(t->session, TLS_BARREN_MAX);
 	gnutls_session_set_ptr(t->session, t);
 	gnutls_transport_set_ptr(t->session, t);
 	gnutls_transport_set_pull_function(t->session, pull);
@@ -195,8 +195,7 @@ const char *tls_fault(const struct tls *t)
 
 int tls_feed(struct tls *t, const void *octets, size_t length)
 {
-	if (t->state == TLS_SHAKING)
-		t->shaken += length;
+	t->barren += length;
 	return buffer_append(&t->input, octets, length);
 }
 
@@ -265,11 +264,16 @@ void tls_close(struct tls *t)
  * What a call of GnuTLS that brought nothing means: 0 = call again, else a negative errno value. It
  * also says AGAIN after a record that was for itself, with `before` octets of input before it.
  * Renegotiation (TLS 1.2) is refused; key updates (TLS 1.3) GnuTLS itself bounds to a few a second.
+ * But it keeps a handshake message that comes in parts, however long it says it is.
  */
 static int judge(struct tls *t, int error, size_t before)
 {
+	if (error == GNUTLS_E_AGAIN && t->input.length > 0 && t->input.length < before)
+		return 0;
+	if (error == GNUTLS_E_AGAIN && t->barren > TLS_BARREN_MAX)
+		return fail(t, GNUTLS_E_HANDSHAKE_TOO_LARGE);
 	if (error == GNUTLS_E_AGAIN)
-		return t->input.length > 0 && t->input.length < before ? 0 : -EAGAIN;
+		return -EAGAIN;
 	if (error == GNUTLS_E_REHANDSHAKE || gnutls_error_is_fatal(error) != 0 ||
 	    ++t->idle_steps > TLS_IDLE_STEPS_MAX)
 		return fail(t, error);
@@ -284,13 +288,13 @@ int tls_shake(struct tls *t)
 	while (result == 0 && t->state == TLS_SHAKING) {
 		size_t before = t->input.length;
 		int error = gnutls_handshake(t->session);
-		if (error >= 0)
-			t->state = TLS_OPEN;
-		else
+		if (error < 0)
 			result = judge(t, error, before);
+		else
+			t->state = TLS_OPEN;
 	}
-	if (result == -EAGAIN && t->shaken > TLS_HANDSHAKE_MAX)
-		result = fail(t, GNUTLS_E_HANDSHAKE_TOO_LARGE);
+	if (result == 0)
+		t->barren = 0;
 	return result;
 }
 
@@ -321,8 +325,10 @@ ssize_t tls_read(struct tls *t, void *octets, size_t size)
 	while (result == 0 && t->state != TLS_CLOSED) {
 		size_t before = t->input.length;
 		ssize_t got = gnutls_record_recv_packet(t->session, &t->record);
-		if (got > 0)
+		if (got > 0) {
+			t->barren = 0;
 			return take(t, octets, size);
+		}
 		if (got == 0)
 			t->state = TLS_CLOSED;
 		else

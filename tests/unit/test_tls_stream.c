@@ -273,13 +273,46 @@ static void handshake_octets_are_bounded(void)
 	size_t fed = 0;
 	tls_peer_init(&p);
 	tls_peer_connect(&p);
-	while (result == -EAGAIN && fed < 2 * TLS_HANDSHAKE_MAX) {
+	while (result == -EAGAIN && fed < 2 * TLS_BARREN_MAX) {
 		CU_ASSERT_EQUAL_FATAL(tls_feed(p.tls, record, sizeof record), 0);
 		fed += sizeof record;
 		result = tls_shake(p.tls);
 	}
 	CU_ASSERT_EQUAL(result, -EPROTO);
-	CU_ASSERT(fed <= TLS_HANDSHAKE_MAX + sizeof record);
+	CU_ASSERT(fed <= TLS_BARREN_MAX + sizeof record);
+	tls_peer_fini(&p);
+}
+
+/* What is padding alone costs work and brings nothing, and so would a message without end. */
+static int feed_padding(struct tls_peer *p, size_t *fed)
+{
+	char octets[8];
+	CU_ASSERT_EQUAL(gnutls_record_send2(p->client, "", 0, 16000, 0), 0);
+	*fed += p->sent_length;
+	CU_ASSERT_EQUAL_FATAL(tls_feed(p->tls, p->sent, p->sent_length), 0);
+	p->sent_length = 0;
+	return (int)tls_read(p->tls, octets, sizeof octets);
+}
+
+static void octets_without_plaintext_are_bounded(void)
+{
+	struct tls_peer p;
+	size_t fed = 0;
+	int result = -EAGAIN;
+	tls_peer_init(&p);
+	p.priorities = TLS13;
+	tls_peer_connect(&p);
+	CU_ASSERT(tls_peer_shake(&p));
+	for (int i = 0; i < 9; i++) {
+		CU_ASSERT_EQUAL(feed_padding(&p, &fed), -EAGAIN);
+		if (i % 3 == 2)
+			converse(&p);
+	}
+	fed = 0;
+	while (result == -EAGAIN && fed < 2 * TLS_BARREN_MAX)
+		result = feed_padding(&p, &fed);
+	CU_ASSERT_EQUAL(result, -EPROTO);
+	CU_ASSERT(fed > TLS_BARREN_MAX && fed <= TLS_BARREN_MAX + 16384);
 	tls_peer_fini(&p);
 }
 
@@ -474,6 +507,7 @@ const struct test_suite suite_tls_stream = {
 			TEST(output_is_bounded_and_all_of_it_arrives),
 			TEST(more_input_than_the_bound_is_not_taken),
 			TEST(handshake_octets_are_bounded),
+			TEST(octets_without_plaintext_are_bounded),
 			TEST(close_notify_is_told_from_a_stream_that_is_cut),
 			TEST(a_changed_octet_is_a_fault_with_an_alert),
 			TEST(an_alert_of_the_client_is_the_fault),
