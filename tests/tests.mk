@@ -28,7 +28,8 @@ TSAN_SUITES := $(ALL_SUITES)
 VALGRIND_SUITES := $(filter-out wire server_limits verifier backend_verify,$(ALL_SUITES))
 ASAN_TESTS := tests/protocol tests/cli tests/store/test_odd_maildrops.py \
 	tests/store/test_odd_disks.py tests/proxy \
-	tests/tls/test_stls.py tests/tls/test_cut.py tests/tls/test_reload.py
+	tests/tls/test_stls.py tests/tls/test_cut.py tests/tls/test_reload.py \
+	tests/tls/test_sealed_records.py
 TSAN_TESTS := tests/protocol
 ifeq ($(POP3_FULL),no)
 TSAN_SUITES := $(filter backend_% deferral delivery_crowd events grants loop passwd_edit server% verifier \
@@ -50,7 +51,7 @@ asan-build:
 check-asan: asan-build
 	@POP3_STAGE=asan $(BUILD)/asan/unit-tests
 	@POP3_EMITTER=$(abspath $(BUILD))/asan/pop3-emitter POP3_RANDOM_OPS=2000 \
-		POP3_PROXY_CUT_EVERY=9 POP3_STLS_RUNS=50 POP3_CUT_EVERY=97 POP3_TLS_RELOADS=10 \
+		POP3_PROXY_CUT_EVERY=9 POP3_STLS_RUNS=50 POP3_CUT_EVERY=97 POP3_TLS_RELOADS=10 POP3_RECORDS_EVERY=4 \
 		$(PYTHON) tests/run.py --stage asan $(ASAN_TESTS)
 
 check-tsan:

@@ -7,11 +7,14 @@ import subprocess
 import time
 
 from tls_ground import TlsCase, VERSIONS, WAYS
+from support.tls_talk import Talk
 from support.wire import Client, connect
 
 HALF = 200           # connections that never finish their handshake
 IDLE = 100           # idle TLS sessions that are weighed
 IDLE_KIB_MAX = 24.0  # each
+RESUMED = 10         # handshakes in a row
+AT_ONCE = 5          # seconds; less than any deadline
 REFUSED = 400
 REFUSED_MS_MAX = 0.5  # CPU a refused handshake, with accepting, closing and logging
 
@@ -179,6 +182,25 @@ class Handshake(TlsCase):
                         incoming.write(sock.recv(65536))
                 self.assertEqual(text, b"+OK POP3 server ready\r\n+OK bye\r\n")
             self.count()
+
+    def test_a_command_in_one_segment_with_the_finished_is_answered_at_once(self):
+        """In TLS 1.3 any client may send it so, in 1.2 one that resumes."""
+        server = self.tls_server()
+        for version in VERSIONS:
+            for way in WAYS:
+                context, session = self.ca.context(version), None
+                for run in range(RESUMED + 1):
+                    talk = Talk(self.address(server, way), context, way == "stls", session=session)
+                    talk.socket.settimeout(AT_ONCE)
+                    talk.shake(last=False)
+                    talk.says(b"AUTH SCRAM-SHA-256")
+                    if way == "implicit":
+                        talk.line()
+                    self.assertEqual(talk.line(), b"+ \r\n")
+                    self.assertEqual(talk.tls.session_reused, run > 0)
+                    session = talk.tls.session
+                    talk.socket.close()
+                    self.count()
 
 
 class Clients(TlsCase):

@@ -3,11 +3,10 @@ line in the log, nothing executed and nothing left behind."""
 
 import os
 import socket
-import ssl
 
 from tls_ground import TlsCase, VERSIONS, WAYS
 from support import messages
-from support.wire import connect
+from support.tls_talk import Talk
 
 EVERY = int(os.environ.get("POP3_RECORDS_EVERY", "7"))
 
@@ -24,72 +23,6 @@ def records():
         for body in BODIES:
             for version in (b"\3\3", b"\2\0"):
                 yield bytes((kind,)) + version + len(body).to_bytes(2, "big") + body
-
-
-class Talk:
-    """A session under TLS whose octets pass through our hands."""
-
-    def __init__(self, address, context, stls):
-        self.socket = connect(address)
-        if stls:
-            for line in (b"", b"STLS\r\n"):
-                self.socket.sendall(line)
-                while not self.socket.recv(4096).endswith(b"\n"):
-                    pass
-        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = context.wrap_bio(self.incoming, self.outgoing)
-
-    def send(self):
-        self.socket.sendall(self.outgoing.read())
-
-    def receive(self):
-        data = self.socket.recv(65536)
-        if not data:
-            raise EOFError
-        self.incoming.write(data)
-
-    def shake(self, flights=9):
-        """Go on with the handshake, for so many of the server's flights; the last stays unread."""
-        for _ in range(flights):
-            try:
-                self.tls.do_handshake()
-            except ssl.SSLWantReadError:
-                self.send()
-                self.receive()
-                continue
-            self.send()
-            return
-
-    def line(self):
-        text = b""
-        while not text.endswith(b"\n"):
-            try:
-                text += self.tls.read(1)
-            except ssl.SSLWantReadError:
-                self.receive()
-        return text
-
-    def says(self, command):
-        self.tls.write(command + b"\r\n")
-        self.send()
-
-    def ok(self, command):
-        self.says(command)
-        answer = self.line()
-        if not answer.startswith(b"+OK"):
-            raise AssertionError(answer)
-
-    def rest(self):
-        """All that comes now; a reset is an end like others."""
-        data = b""
-        try:
-            while True:
-                got = self.socket.recv(65536)
-                if not got:
-                    return data
-                data += got
-        except ConnectionResetError:
-            return data
 
 
 class Records(TlsCase):
