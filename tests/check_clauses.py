@@ -18,7 +18,8 @@ TESTS = os.path.dirname(os.path.abspath(__file__))
 CLAUSES = os.path.join(TESTS, "clauses.tsv")
 COLUMNS = ("rfc", "section", "word", "clause", "status", "how", "tests")
 STATUSES = ("met", "relaxed", "not applicable")
-RFCS = ("1939", "2449", "2595", "3206", "5034", "5802", "6856", "7301", "7628", "7677", "8314", "9266")
+RFCS = ("1939", "2449", "2595", "3206", "5034", "5246", "5802", "6856", "7301", "7628", "7677", "8314",
+        "8446", "9266")
 
 Clause = collections.namedtuple("Clause", ("line",) + COLUMNS)
 

@@ -102,7 +102,8 @@ class Logged:
 
 class RecordTalk(Talk):
     """The same by hand from our Finished on. `out` seals our records, `into` opens the server's;
-    `text` is plaintext that came and was not taken, `alerts` all alerts, (level, description)."""
+    `text` is plaintext that came and was not taken, `alerts` all alerts, (level, description),
+    `updates` how many key_updates came."""
 
     def __init__(self, address, logged, stls, receive_buffer=None):
         super().__init__(address, logged.context, stls, receive_buffer)
@@ -110,6 +111,7 @@ class RecordTalk(Talk):
         self.raw = b""
         self.text = b""
         self.alerts = []
+        self.updates = 0
         self.hello = self.server_hello = self.finished = None  # messages
         self.out = self.into = None
         self.out_later = self.into_later = None                # behind the handshake
@@ -195,6 +197,7 @@ class RecordTalk(Talk):
             self.into = self.into_later
         elif kind == HANDSHAKE and content[0] == KEY_UPDATE:
             self.into.update()
+            self.updates += 1
         elif kind != HANDSHAKE or content[0] not in (NEW_SESSION_TICKET, FINISHED):
             raise AssertionError(f"a record of type {kind}: {content[:16]!r}")
         return True

@@ -7,10 +7,10 @@ import re
 import socket
 import time
 
-from record_cases import CASES, Outcome, key_updates
+from record_cases import CASES, ENDED, Outcome, key_updates
 from tls_ground import TlsCase, VERSIONS, WAYS
 from support import messages
-from support.tls_records import DATA, WARNING
+from support.tls_records import DATA, FINISHED, HANDSHAKE, WARNING, message
 from support.tls_talk import Logged, RecordTalk
 
 # As there are many kinds, half as many of each as of records in the clear.
@@ -31,8 +31,6 @@ MAIL = b"Subject: long\r\n\r\n" + b"x" * 78 + b"\r\n"
 LONG = MAIL * 4000
 REPLY = b"+OK %d octets\r\n" % len(LONG) + LONG + b".\r\n"
 SMALL = 16384  # octets that the client's kernel takes, so that the reply stays with the server
-
-
 QUIT = Outcome([(WARNING, 0)], "quit")  # whatever comes behind it
 CUT = re.compile("the TLS stream was cut off|the stream ended in the TLS handshake")
 
@@ -55,8 +53,8 @@ class Tail:
 
 
 class SealedRecords(TlsCase):
-    def serve(self, **options):
-        self.target = self.tls_server("--max-connections-per-user", "1000", **options)
+    def serve(self, *arguments, **options):
+        self.target = self.tls_server("--max-connections-per-user", "1000", *arguments, **options)
         self.target.plant([MAIL, LONG])
         folder = self.temporary()
         self.contexts = {version: Logged(self.ca, version, folder) for version in VERSIONS}
@@ -122,7 +120,9 @@ class SealedRecords(TlsCase):
         """Nothing is said but what was owed before."""
         talk.to_the_end()
         self.assertEqual(talk.alerts, outcome.alerts)
-        if moment == "reply":
+        if moment == "reply" and outcome is ENDED:
+            self.assertEqual(talk.text, REPLY)
+        elif moment == "reply":
             self.assertTrue(REPLY.startswith(talk.text))
         elif moment == "greeting" and way == "implicit":
             # In TLS 1.3 the record may be there before the greeting is.
@@ -217,6 +217,30 @@ class SealedRecords(TlsCase):
                 talk.socket.sendall(key_updates(8, request)(talk))
                 self.check_goes_on(talk, "authorization")
             time.sleep(1.1)
-        for talk, _ in talks:
+        for talk, request in talks:
+            # One answer for all that has been asked for since the last words.
+            self.assertEqual(talk.updates, 3 * request)
             talk.socket.close()
+        self.count(len(talks))
+
+    def test_half_a_message_is_waited_for_until_the_deadline_and_no_longer(self):
+        self.serve("--handshake-timeout", "2", "--login-timeout", "2")
+        half = message(FINISHED, bytes(32))[:20]
+        talks = []
+        for way in WAYS:
+            # In a session of TLS 1.2 it is refused at once.
+            for moment, version in (("shaking", "TLS1.2"), ("shaking", "TLS1.3"),
+                                    ("line", "TLS1.3")):
+                talk = self.talk(moment, way, version)
+                talk.socket.sendall(talk.out.seal(HANDSHAKE, half))
+                talks.append(talk)
+        for talk in talks:
+            talk.to_the_end()
+            self.assertEqual(talk.text, b"")
+            talk.socket.close()
+        lines = []
+        self.wait_until(lambda: lines.extend(self.tail.take()) or len(lines) == len(talks),
+                        lambda: str(lines))
+        for line in lines:
+            self.assertRegex(line, "event=closed .* reason=timeout ")
         self.count(len(talks))
