@@ -80,6 +80,8 @@ class Handshake(TlsCase):
                 process.stdin.flush()
                 while b"-ERR" not in process.stdout.readline():
                     pass
+                # With -quiet it does not end with its input, but with the session.
+                process.stdin.write(b"QUIT\r\n")
                 process.stdin.close()
                 process.wait()
             text = subprocess.run(["openssl", "sess_id", "-in", kept, "-noout", "-text"],
