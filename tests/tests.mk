@@ -25,7 +25,7 @@ TSAN_SUITES := $(ALL_SUITES)
 # Without the exhaustive suite, which takes hours there, and the one that runs out of descriptors,
 # of which valgrind needs some itself; and those whose programs are watched by pidfd_open(2), which it
 # does not know.
-VALGRIND_SUITES := $(filter-out wire server_limits verifier backend_verify,$(ALL_SUITES))
+VALGRIND_SUITES := $(filter-out wire server_limits verifier backend_verify backend_token,$(ALL_SUITES))
 ASAN_TESTS := tests/protocol tests/cli tests/store/test_odd_maildrops.py \
 	tests/store/test_odd_disks.py tests/proxy \
 	tests/tls/test_stls.py tests/tls/test_cut.py tests/tls/test_reload.py \
