@@ -9,11 +9,11 @@ $(BUILD)/loadgen: $(BENCH_LOAD) $(BENCH_DIRECTORY)/load.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BENCH_FLAGS) $(GNUTLS_CFLAGS) $(LDFLAGS) -o $@ $(BENCH_LOAD) $(GNUTLS_LIBS)
 
-$(BUILD)/pollserver: $(BENCH_DIRECTORY)/pollserver.c
+$(BUILD)/pollserver: $(BENCH_DIRECTORY)/pollserver.c $(BENCH_DIRECTORY)/bare.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BENCH_FLAGS) $(LDFLAGS) -o $@ $(BENCH_DIRECTORY)/pollserver.c
 
-$(BUILD)/tlsserver: $(BENCH_DIRECTORY)/tlsserver.c src/net/tls_priorities.h
+$(BUILD)/tlsserver: $(BENCH_DIRECTORY)/tlsserver.c $(BENCH_DIRECTORY)/bare.h src/net/tls_priorities.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BENCH_FLAGS) -Isrc $(GNUTLS_CFLAGS) $(LDFLAGS) -o $@ $(BENCH_DIRECTORY)/tlsserver.c \
 		$(GNUTLS_LIBS)

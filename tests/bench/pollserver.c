@@ -6,7 +6,6 @@
  *
  *     pollserver [split]        prints `listening pop3 127.0.0.1:PORT`
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -19,9 +18,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bare.h"
+
 enum {
-	SOCKETS_MAX = 8192,
-	BACKLOG = 1024,
 	REPLIES_MAX = 512, /* octets of answers to what one read(2) brings */
 };
 
@@ -32,23 +31,6 @@ struct server {
 };
 
 static struct server server;
-
-static int listen_any(void)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t length = sizeof address;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, length) < 0 ||
-	    listen(fd, BACKLOG) < 0 || getsockname(fd, (struct sockaddr *)&address, &length) < 0) {
-		perror("pollserver");
-		exit(1);
-	}
-	printf("listening pop3 127.0.0.1:%u\n", (unsigned)ntohs(address.sin_port));
-	fflush(stdout);
-	return fd;
-}
 
 static void send_reply(int fd, const char *text, size_t length)
 {
@@ -126,7 +108,7 @@ static void serve_all(void)
 int main(int argc, char **argv)
 {
 	server.split = argc > 1 && strcmp(argv[1], "split") == 0;
-	server.sockets[0].fd = listen_any();
+	server.sockets[0].fd = listen_any("pollserver");
 	server.sockets[0].events = POLLIN;
 	server.count = 1;
 	for (;;) {

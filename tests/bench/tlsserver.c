@@ -5,7 +5,6 @@
  *
  *     tlsserver CERT KEY        prints `listening pop3 127.0.0.1:PORT`
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <netinet/in.h>
@@ -19,12 +18,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bare.h"
 #include "net/tls_priorities.h"
-
-enum {
-	SOCKETS_MAX = 8192,
-	BACKLOG = 1024,
-};
 
 struct peer {
 	gnutls_session_t tls;
@@ -58,23 +53,6 @@ static void set_up(const char *certificate, const char *key)
 	      certificate);
 	check(gnutls_priority_init(&server.priorities, TLS_PRIORITIES, NULL), "priorities");
 	check(gnutls_session_ticket_key_generate(&server.ticket_key), "ticket key");
-}
-
-static int listen_any(void)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t length = sizeof address;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, length) < 0 ||
-	    listen(fd, BACKLOG) < 0 || getsockname(fd, (struct sockaddr *)&address, &length) < 0) {
-		perror("tlsserver");
-		exit(1);
-	}
-	printf("listening pop3 127.0.0.1:%u\n", (unsigned)ntohs(address.sin_port));
-	fflush(stdout);
-	return fd;
 }
 
 static gnutls_session_t make_session(int fd)
@@ -158,7 +136,7 @@ int main(int argc, char **argv)
 		return 64;
 	}
 	set_up(argv[1], argv[2]);
-	server.sockets[0] = (struct pollfd){.fd = listen_any(), .events = POLLIN};
+	server.sockets[0] = (struct pollfd){.fd = listen_any("tlsserver"), .events = POLLIN};
 	server.count = 1;
 	for (;;) {
 		if (poll(server.sockets, server.count, -1) < 0)
