@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 
+from support import companion
 from support.case import TestCase
 from support.server import ROOT
 from support.tls import Authority, TlsClient
@@ -86,18 +87,11 @@ class CrowdTest(TestCase):
     # -- those who are there and idle
 
     def idle_clients(self, server, count, login):
-        """A process that holds so many sessions under TLS until a line comes on its stdin."""
-        process = subprocess.Popen(
-            [os.path.join(BUILD, "loadgen"), "idle", f"port={server.addresses[1][1]}", "tls=1",
-             "prefix=idle", "password=secret", f"users={count}", f"login={login}"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-        def end():
-            process.kill()
-            process.communicate()
-        self.addCleanup(end)
-        self.assertEqual(process.stdout.readline(), f"open={count}\n")
-        return process
+        """A process that holds so many sessions under TLS."""
+        return companion.start(
+            self, os.path.join(BUILD, "loadgen"), "idle", f"port={server.addresses[1][1]}", "tls=1",
+            "prefix=idle", "password=secret", f"users={count}", f"login={login}",
+            says=f"open={count}")
 
     def test_idle_tls_sessions_are_all_held_and_an_active_one_is_served(self):
         # A session that has logged in has a socket and a folder. Where descriptors are too few for all
@@ -122,8 +116,7 @@ class CrowdTest(TestCase):
         client.quit()
         self.good_client(server)
         for crowd in crowds:
-            rest, _ = crowd.communicate("\n", GUARD)
-            self.assertEqual(rest, "lost=0\n")
+            self.assertEqual(companion.finish(self, crowd), ["lost=0"])
         print(f"    {IDLE} idle sessions, {users} logged in, {each:.2f} KiB each", flush=True)
         self.assertLess(each, IDLE_KIB_MAX)
         self.count(IDLE)
@@ -133,24 +126,13 @@ class CrowdTest(TestCase):
     def attackers(self, server, each, *sources):
         """A process of attackers.py that has come `each` times from each of them."""
         ports = [str(port) for _, port in server.addresses]
-        process = subprocess.Popen(
-            [sys.executable, os.path.join(HERE, "attackers.py"), *ports, str(each), *sources],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-        def end():
-            process.kill()
-            process.wait()
-            process.stdin.close()
-            process.stdout.close()
-        self.addCleanup(end)
-        self.assertEqual(process.stdout.readline(), "ready\n")
-        return process
+        return companion.start(self, sys.executable, os.path.join(HERE, "attackers.py"), *ports,
+                               str(each), *sources)
 
     def result(self, process):
         """How many they opened, were closed, are there, and are there from one address."""
-        process.stdin.close()
-        numbers = [int(word) for word in process.stdout.readline().split()]
-        self.assertEqual(process.wait(GUARD), 0)
+        line, = companion.finish(self, process)
+        numbers = [int(word) for word in line.split()]
         print("    opened {}, closed {}, open {}, of one address {}".format(*numbers), flush=True)
         return numbers
 

@@ -12,9 +12,9 @@ import sys
 import tempfile
 import time
 
+from support import companion
 from support.case import TestCase
 from support.server import ROOT
-from support.wire import GUARD
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SECONDS = float(os.environ.get("POP3_RUDE_SECONDS", "5"))
@@ -52,26 +52,6 @@ class RudeTest(TestCase):
         if hard != resource.RLIM_INFINITY and hard < wanted:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, wanted))
 
-    def start(self, *command):
-        """A process that says `ready`; its stdin tells it when to end."""
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                   text=True)
-
-        def end():
-            process.kill()
-            process.wait()
-            process.stdin.close()
-            process.stdout.close()
-        self.addCleanup(end)
-        self.assertEqual(process.stdout.readline(), "ready\n")
-        return process
-
-    def finish(self, process):
-        process.stdin.close()
-        lines = process.stdout.read().splitlines()
-        self.assertEqual(process.wait(GUARD), 0)
-        return lines
-
     def rude_and_idle(self):
         """Two equal servers that have served a session each, so that what the first session costs
         for good (threads, tables) is not counted."""
@@ -99,17 +79,18 @@ class RudeTest(TestCase):
     def attempt(self, kind, count, servers):
         """(ratio of the p99s, KiB of growth a connection, octets sent)."""
         rude, idle = servers
-        probe = self.start(self.probe, "probe", USERS["probe"], str(rude.port), str(idle.port))
+        probe = companion.start(self, self.probe, "probe", USERS["probe"], str(rude.port),
+                                str(idle.port))
         before = rude.private_kib()
         descriptors = rude.descriptors()
         roles = [f"deaf{i}:secret" for i in range(DEAF)]
-        clients = self.start(sys.executable, os.path.join(HERE, "clients.py"), kind,
-                             str(rude.port), str(SECONDS), str(count), *roles)
+        clients = companion.start(self, sys.executable, os.path.join(HERE, "clients.py"), kind,
+                                  str(rude.port), str(SECONDS), str(count), *roles)
         octets, still_open = map(int, clients.stdout.readline().split())
         growth = rude.private_kib() - before
-        ratio = self.ratio(self.finish(probe))
+        ratio = self.ratio(companion.finish(self, probe))
         self.assertEqual(still_open, count, "the server closed some of them")
-        self.finish(clients)
+        companion.finish(self, clients)
         self.wait_until(lambda: rude.descriptors() <= descriptors,
                         lambda: f"descriptors: {descriptors} before, {rude.descriptors()} after")
         print(f"    {kind}: {count} connections, {octets} octets sent, "
