@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "backend/threads.h"
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/thread.h"
 
 struct delay {
 	pthread_mutex_t mutex;

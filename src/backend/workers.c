@@ -12,8 +12,14 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "backend/threads.h"
 #include "base/list.h"
+#include "base/thread.h"
+
+/*
+ * Microseconds. Work that takes long, a hash or a Maildir of a hundred thousand messages, loses
+ * nothing by waiting a moment for threads that have little to do.
+ */
+#define TURN 20000
 
 struct workers {
 	pthread_mutex_t mutex;
@@ -62,6 +68,7 @@ static struct work *next_work(struct workers *pool)
 static void *work_on(void *data)
 {
 	struct workers *pool = data;
+	thread_set_turn(TURN);
 	pthread_mutex_lock(&pool->mutex);
 	for (struct work *w = next_work(pool); w != NULL; w = next_work(pool)) {
 		pthread_mutex_unlock(&pool->mutex);

@@ -12,10 +12,14 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
+#include "base/thread.h"
+
 /* Entries to begin with; a busy server asks for more. */
 #define ENTRIES 64
 /* Milliseconds until a turn that had no memory for all entries is tried again. */
 #define RETRY 100
+/* Microseconds: one turn of the loop takes less, so a client does not wait for the workers. */
+#define TURN 100
 
 static volatile sig_atomic_t stops;   /* SIGTERM and SIGINT so far */
 static volatile sig_atomic_t reloads; /* SIGHUP since the last look */
@@ -152,6 +156,7 @@ int drive_run(struct drive *drive)
 	int result = e.items == NULL ? -ENOMEM : 0;
 	int told = 0;
 
+	thread_set_turn(TURN);
 	sigprocmask(SIG_BLOCK, NULL, &e.waiting);
 	sigdelset(&e.waiting, SIGTERM);
 	sigdelset(&e.waiting, SIGINT);

@@ -44,8 +44,6 @@
 #define UNSENT_MAX (128 << 10)
 /* Threads that wait for disks. Two, so that one file on a dead mount does not stop all others. */
 #define LOADER_THREADS 2
-/* They call pread(2) and little else. */
-#define LOADER_STACK (128u << 10)
 
 /* Of a certificate, key, staple or CA file; all CAs that a system knows are a quarter of it. */
 #define TLS_FILE_MAX (1 << 20)

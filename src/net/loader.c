@@ -5,11 +5,11 @@
 #include "net/loader.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/thread.h"
 
 void loader_init(struct loader *l, struct waker *waker)
 {
@@ -86,23 +86,10 @@ static void *thread_main(void *data)
 	return NULL;
 }
 
-/* Signals are the application's: its threads handle them, not these. */
-static int start_thread(struct loader *l)
+static void start_thread(struct loader *l)
 {
-	pthread_attr_t attributes;
-	sigset_t all, before;
-	int error = pthread_attr_init(&attributes);
-	if (error != 0)
-		return -error;
-	pthread_attr_setstacksize(&attributes, LOADER_STACK);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&l->threads[l->thread_count], &attributes, thread_main, l);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attributes);
-	if (error == 0)
+	if (thread_start(&l->threads[l->thread_count], thread_main, l) == 0)
 		l->thread_count++;
-	return -error;
 }
 
 /* ---- Jobs ---- */
