@@ -3,8 +3,8 @@
 BUILD_PACKAGES="gcc make libc6-dev pkg-config libgnutls28-dev libcrypt-dev libinih-dev
 	libxxhash-dev libgsasl-dev"
 TEST_PACKAGES="g++ git clang clang-format libclang-rt-14-dev libcunit1-dev valgrind mandoc python3
-	python3-cryptography curl fetchmail mpop getmail6 msmtp swaks openssl gnutls-bin gsasl perl libio-socket-ssl-perl
-	libauthen-sasl-perl libdigest-hmac-perl dovecot-pop3d procps strace
+	python3-cryptography curl fetchmail mpop getmail6 msmtp swaks openssl gnutls-bin gsasl perl
+	libio-socket-ssl-perl libauthen-sasl-perl libdigest-hmac-perl dovecot-pop3d procps strace
 	util-linux e2fsprogs mount testssl.sh sslscan"
 # For the tests too, but they conflict with Dovecot's, with each other, or with the MTA that this
 # machine has, or would change what it does: unpacked into folders, not installed.
