@@ -47,6 +47,14 @@
 
 /* Of a certificate, key, staple or CA file; all CAs that a system knows are a quarter of it. */
 #define TLS_FILE_MAX (1 << 20)
+/*
+ * Octets of a handshake that are ours to fill: a chain and its staple, the names of those who may
+ * have signed a client's certificate. Together they leave room for the client's own part within
+ * TLS_BARREN_MAX, the longest handshake that GnuTLS is let have.
+ */
+#define TLS_CHAIN_MAX    (24u << 10)
+#define TLS_STAPLE_MAX   (8u << 10)
+#define TLS_CA_NAMES_MAX (24u << 10)
 /* The master key of tickets, as GnuTLS wants it. */
 #define TLS_TICKET_KEY_SIZE 64
 /* Ciphertext read and not decrypted yet: a read of the socket, or the whole of the longest record

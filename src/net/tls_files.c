@@ -137,22 +137,70 @@ static void check_dates(const struct piece *p, gnutls_x509_crt_t certificate,
 			   moment_text(from, moment));
 }
 
+/* The certificates of a file. */
+struct chain {
+	gnutls_x509_crt_t *items;
+	unsigned count;
+};
+
+static void chain_fini(struct chain *c)
+{
+	for (unsigned i = 0; i < c->count; i++)
+		gnutls_x509_crt_deinit(c->items[i]);
+	gnutls_free(c->items);
+}
+
+static int chain_init(struct chain *c, const struct piece *p, const struct tls_report *report)
+{
+	*c = (struct chain){0};
+	int error = gnutls_x509_crt_list_import2(&c->items, &c->count, &p->data,
+						 GNUTLS_X509_FMT_PEM, 0);
+	if (error >= 0)
+		return 0;
+	*c = (struct chain){0};
+	tls_report(report, true, "%.400s: holds no PEM certificate that can be read: %s", p->name,
+		   gnutls_strerror(error));
+	return error == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EINVAL;
+}
+
+static int whole(gnutls_x509_crt_t certificate, gnutls_datum_t *der)
+{
+	return gnutls_x509_crt_export2(certificate, GNUTLS_X509_FMT_DER, der);
+}
+
+/* What a handshake would carry of them: their DER, or that of their names. Is there room for it? */
+static int check_size(const struct chain *c, const struct piece *p,
+		      int (*part)(gnutls_x509_crt_t, gnutls_datum_t *), size_t size_max,
+		      const struct tls_report *report)
+{
+	size_t size = 0;
+	for (unsigned i = 0; i < c->count; i++) {
+		gnutls_datum_t der;
+		int error = part(c->items[i], &der);
+		if (error < 0)
+			return tls_report_error(report, p->name, error);
+		size += der.size;
+		gnutls_free(der.data);
+	}
+	if (size <= size_max)
+		return 0;
+	tls_report(report, true,
+		   "%.400s: a handshake would carry %zu octets of %s, and has room for %zu",
+		   p->name, size, part == whole ? "certificates" : "names of CAs", size_max);
+	return -EINVAL;
+}
+
 /* Is there a certificate in it, and what is to be said of it? */
 static int check_chain(const struct piece *p, const struct tls_report *report)
 {
-	gnutls_x509_crt_t *chain = NULL;
-	unsigned count = 0;
-	int error = gnutls_x509_crt_list_import2(&chain, &count, &p->data, GNUTLS_X509_FMT_PEM, 0);
-	if (error < 0) {
-		tls_report(report, true, "%.400s: holds no PEM certificate that can be read: %s",
-			   p->name, gnutls_strerror(error));
-		return error == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EINVAL;
-	}
-	check_dates(p, chain[0], report);
-	for (unsigned i = 0; i < count; i++)
-		gnutls_x509_crt_deinit(chain[i]);
-	gnutls_free(chain);
-	return 0;
+	struct chain chain;
+	int result = chain_init(&chain, p, report);
+	if (result == 0)
+		result = check_size(&chain, p, whole, TLS_CHAIN_MAX, report);
+	if (result == 0)
+		check_dates(p, chain.items[0], report);
+	chain_fini(&chain);
+	return result;
 }
 
 /* A key that no signature in our priorities is made with would leave clients without a handshake.
@@ -241,6 +289,11 @@ static int check_staple(const struct piece *p, gnutls_x509_crt_fmt_t form,
 	gnutls_ocsp_resp_t response;
 	time_t next = -1;
 	unsigned status = 0;
+	if (p->data.size > TLS_STAPLE_MAX) {
+		tls_report(report, true, "%.400s: has %u octets, and a handshake room for %u",
+			   p->name, p->data.size, TLS_STAPLE_MAX);
+		return -EINVAL;
+	}
 	int error = gnutls_ocsp_resp_init(&response);
 	if (error < 0)
 		return tls_report_error(report, p->name, error);
@@ -310,14 +363,19 @@ int tls_load_client_ca(gnutls_certificate_credentials_t credentials, const char 
 {
 	struct piece p;
 	int result = piece_init(&p, file, "client_ca (in memory)", report);
+	struct chain chain = {0};
+	if (result == 0)
+		result = chain_init(&chain, &p, report);
+	if (result == 0)
+		result = check_size(&chain, &p, gnutls_x509_crt_get_raw_dn, TLS_CA_NAMES_MAX,
+				    report);
 	if (result == 0) {
-		int count = gnutls_certificate_set_x509_trust_mem(credentials, &p.data,
-								  GNUTLS_X509_FMT_PEM);
-		if (count == 0)
-			count = GNUTLS_E_NO_CERTIFICATE_FOUND;
-		if (count < 0)
-			result = tls_report_error(report, p.name, count);
+		int error = gnutls_certificate_set_x509_trust(credentials, chain.items,
+							      (int)chain.count);
+		if (error < 0)
+			result = tls_report_error(report, p.name, error);
 	}
+	chain_fini(&chain);
 	piece_fini(&p);
 	return result;
 }

@@ -8,10 +8,11 @@ import subprocess
 import time
 import unittest
 
-from tls_ground import TlsCase, WAYS
+from tls_ground import TlsCase, VERSIONS, WAYS
 from support.server import run, unprivileged
 
 CONFIG = 78
+CHAIN_MAX = 24576  # octets of DER
 
 
 class Files(TlsCase):
@@ -72,6 +73,50 @@ class Files(TlsCase):
         self.issue("other")
         foreign = self.ca.staple("other")
         self.refused(place, "--cert", cert, "--key", key, "--ocsp", foreign, said=foreign + ": ")
+
+    def pile(self, folder, name, certificates, octets):
+        """A file of these certificates, the last one again and again up to so many octets of DER."""
+        taken, size = [], 0
+        while True:
+            pem = certificates[min(len(taken), len(certificates) - 1)]
+            size += len(ssl.PEM_cert_to_DER_cert(pem))
+            if size > octets:
+                break
+            taken.append(pem)
+        path = os.path.join(folder, name)
+        with open(path, "w", encoding="ascii") as file:
+            file.write("".join(taken))
+        os.chmod(path, 0o644)
+        return path
+
+    def test_a_chain_that_a_handshake_has_no_room_for_is_refused_and_a_long_one_is_served(self):
+        cert, key = self.issue("localhost")
+        folder, place = self.temporary(), self.place()
+        with open(cert, encoding="ascii") as first, open(self.ca.ca, encoding="ascii") as second:
+            pems = [first.read(), second.read()]
+        good = self.pile(folder, "long.pem", pems, CHAIN_MAX)
+        bad = self.pile(folder, "longer.pem", pems, CHAIN_MAX + 1000)
+        many = self.pile(folder, "many.pem", pems[1:], 600000)
+        self.refused(place, "--cert", bad, "--key", key,
+                     said=bad + r": a handshake would carry \d+ octets of certificates, "
+                                f"and has room for {CHAIN_MAX}")
+        self.refused(place, "--cert", cert, "--key", key, "--client-certificate", "optional",
+                     "--client-ca", many, said=many + r": a handshake would carry \d+ octets of "
+                                                      "names of CAs, and has room for 24576")
+        staple = os.path.join(folder, "staple.der")
+        with open(staple, "wb") as file:
+            file.write(bytes(8193))
+        os.chmod(staple, 0o644)
+        self.refused(place, "--cert", cert, "--key", key, "--ocsp", staple,
+                     said=staple + ": has 8193 octets, and a handshake room for 8192")
+        server = self.server_to_start("--cert", good, "--key", key, "--ocsp",
+                                      self.ca.staple("localhost"), "--client-certificate",
+                                      "optional", "--client-ca", self.ca.ca, "--listen-tls",
+                                      "127.0.0.1:0").start(2)
+        for way in WAYS:
+            for version in VERSIONS:
+                self.tls_client(server, way, login="alice", version=version).quit()
+                self.count()
 
     def test_a_staple_that_revokes_its_certificate_forbids_the_start(self):
         cert, key = self.issue("localhost")
