@@ -58,7 +58,9 @@ void thread_set_turn(uint32_t microseconds)
 	if (a.policy != SCHED_OTHER && a.policy != SCHED_BATCH)
 		return;
 
-	a.flags |= RESET_ON_FORK;
+	/* It would also take a niceness below zero from what the thread starts. */
+	if (a.nice >= 0)
+		a.flags |= RESET_ON_FORK;
 	a.runtime = (uint64_t)microseconds * NANOSECONDS;
 	(void)syscall(SYS_sched_setattr, 0, &a, 0);
 }

@@ -18,7 +18,7 @@
 #define ENTRIES 64
 /* Milliseconds until a turn that had no memory for all entries is tried again. */
 #define RETRY 100
-/* Microseconds: one turn of the loop takes less, so a client does not wait for the workers. */
+/* Microseconds. Most turns of the loop take less; in longer ones the workers may come between. */
 #define TURN 100
 
 static volatile sig_atomic_t stops;   /* SIGTERM and SIGINT so far */
