@@ -8,7 +8,7 @@ import socket
 import time
 
 from record_cases import CASES, ENDED, Outcome, key_updates
-from tls_ground import TlsCase, VERSIONS, WAYS
+from tls_ground import NO_QUARANTINE, TlsCase, VERSIONS, WAYS
 from support import messages
 from support.tls_records import DATA, FINISHED, HANDSHAKE, WARNING, message
 from support.tls_talk import Logged, RecordTalk
@@ -25,8 +25,6 @@ MEMORY_KIB_MAX = 24    # that may come in all rounds together
 # of a command; with a message marked as deleted; while a reply is sent that nobody reads; behind
 # QUIT.
 MOMENTS = ("shaking", "greeting", "authorization", "line", "marked", "reply", "quit")
-# The address sanitizer keeps what has been freed.
-NO_QUARANTINE = {"ASAN_OPTIONS": "quarantine_size_mb=0:thread_local_quarantine_size_kb=0"}
 MAIL = b"Subject: long\r\n\r\n" + b"x" * 78 + b"\r\n"
 LONG = MAIL * 4000
 REPLY = b"+OK %d octets\r\n" % len(LONG) + LONG + b".\r\n"
@@ -191,10 +189,6 @@ class SealedRecords(TlsCase):
         self.assertEqual(messages.files(self.target.box()), planted)
         self.count(runs)
 
-    def heap_kib(self):
-        """Pages of the program file do not count: whose they are depends on who else runs it."""
-        return int(self.target.status("RssAnon")[0])
-
     def test_sealed_records_leave_no_memory_behind(self):
         self.serve(env=NO_QUARANTINE)
         some = [(case, moment, "implicit", version) for case in CASES[::MEMORY_CASES]
@@ -202,11 +196,11 @@ class SealedRecords(TlsCase):
                 if case.outcome(moment, version)]
         for what in 2 * some:
             self.send_case(*what)
-        before = self.heap_kib()
+        before = self.target.private_kib()
         for what in MEMORY_ROUNDS * some:
             self.send_case(*what)
         self.count(MEMORY_ROUNDS * len(some))
-        self.assertLess(self.heap_kib() - before, MEMORY_KIB_MAX, f"{self.cases} sessions")
+        self.assertLess(self.target.private_kib() - before, MEMORY_KIB_MAX, f"{self.cases} sessions")
 
     def test_key_updates_are_bounded_in_a_second_and_not_in_a_session(self):
         self.serve()
