@@ -28,9 +28,9 @@ TSAN_SUITES := $(ALL_SUITES)
 VALGRIND_SUITES := $(filter-out wire server_limits verifier backend_verify backend_token,$(ALL_SUITES))
 ASAN_TESTS := tests/protocol tests/cli tests/store/test_odd_maildrops.py \
 	tests/store/test_odd_disks.py tests/proxy \
-	tests/tls/test_stls.py tests/tls/test_cut.py tests/tls/test_reload.py \
-	tests/tls/test_sealed_records.py
-TSAN_TESTS := tests/protocol
+	$(filter-out tests/tls/test_costs.py,$(wildcard tests/tls/test_*.py)) tests/enumeration/test_text.py \
+	$(addprefix tests/e2e/test_,interop.py mechanisms.py plus.py verifier.py)
+TSAN_TESTS := tests/protocol tests/tls/test_stls.py tests/tls/test_reload.py tests/e2e/test_verifier.py
 ifeq ($(POP3_FULL),no)
 TSAN_SUITES := $(filter backend_% deferral delivery_crowd events grants loop passwd_edit server% verifier \
 	session_defer store_busy throttle workers,$(ALL_SUITES))
