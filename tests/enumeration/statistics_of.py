@@ -9,6 +9,7 @@ import math
 import statistics
 
 KEPT = 0.9
+ENOUGH = 500  # times of a class, to say of its median what it is
 
 
 def trimmed(times):
@@ -29,15 +30,16 @@ def median_error(times):
 
 
 def differences(classes, t_max, median_max):
-    """What tells one of these classes (name -> times in seconds) from another: texts. Medians that
-    are far apart count unless that is less than t_max of their errors, too: few times of something
-    long say no more."""
+    """What tells one of these classes (name -> times in seconds) from another: texts. Medians of
+    few times that are far apart do not count if that is less than t_max of their errors, too."""
     found = []
     kept = {name: trimmed(times) for name, times in classes.items()}
     for a, b in itertools.combinations(classes, 2):
         t = welch(kept[a], kept[b])
         apart = abs(statistics.median(classes[a]) - statistics.median(classes[b]))
         error = math.hypot(median_error(classes[a]), median_error(classes[b]))
+        if min(len(classes[a]), len(classes[b])) >= ENOUGH:
+            error = 0
         if abs(t) >= t_max or apart >= max(median_max, t_max * error):
             found.append(f"{a} and {b}: t = {t:.1f}, medians {apart * 1000:.3f} ms apart")
     return found

@@ -92,9 +92,10 @@ class TimingCase(TestCase):
             found = self.measure(server, timed, classes, each)
             problems = [f"{timed.name}{step}: {text}" for step, times in found.items()
                         for text in differences(times, T_MAX, MEDIAN_MAX)]
+            print(f"    try {attempt + 1}: {timed.name}: "
+                  + "; ".join(f"{step} {summary(times)}" for step, times in found.items()),
+                  flush=True)
             if not problems:
                 break
-            print(f"try {attempt + 1}: {timed.name}: "
-                  + "; ".join(f"{step} {summary(times)}" for step, times in found.items()))
         self.assertEqual(problems, [], timed.name)
         return found
