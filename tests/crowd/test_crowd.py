@@ -4,6 +4,7 @@ import contextlib
 import os
 import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,7 @@ IDLE_PLACES = 12000  # the limit that 10,000 sessions fit in
 SOURCES = 100
 SPARE = 1000         # descriptors that are not for the crowd
 GOOD_SECONDS = 1.0   # to log in
-ATTEMPTS = 3         # the machine is noisy: one is enough
+LOGINS = 5           # the machine is noisy: most of them count
 IDLE_KIB_MAX = 24.0  # each
 WAYS = ("implicit", "stls", "plain")
 
@@ -76,13 +77,13 @@ class CrowdTest(TestCase):
         """Logs in within a second, in each way."""
         for way in WAYS:
             taken = []
-            while min(taken, default=GUARD) > GOOD_SECONDS and len(taken) < ATTEMPTS:
+            for _ in range(LOGINS):
                 client, seconds = self.log_in(server, way, source)
                 taken.append(seconds)
                 client.ok("NOOP")
                 client.quit()
             print(f"    {way}: {' '.join(f'{seconds:.3f}' for seconds in taken)} s", flush=True)
-            self.assertLessEqual(min(taken), GOOD_SECONDS, way)
+            self.assertLessEqual(statistics.median(taken), GOOD_SECONDS, way)
 
     # -- those who are there and idle
 
