@@ -2,7 +2,7 @@
 the one thing that happens after each.
 
 What must happen is said by RFC 8446 (sections 5 and 6, for TLS 1.3) and RFC 5246 (sections 6.2 and
-7.2, for TLS 1.2). GnuTLS decides, and where it does something else a `why` says what."""
+7.2, for TLS 1.2). GnuTLS decides, and where it does something else a comment says so."""
 
 import collections
 
