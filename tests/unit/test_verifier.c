@@ -292,7 +292,7 @@ static void copy_of_the_secret_is_wiped(void)
 	ground_init(&g, "exit 0");
 	wiped_watch("wonderland");
 	CU_ASSERT_EQUAL(ask(&g, PATIENT), AUTH_OK);
-	CU_ASSERT_EQUAL(wiped_count(), 1);
+	CU_ASSERT(wiped_count() >= 1);
 	wiped_watch(NULL);
 	ground_fini(&g);
 }

@@ -7,7 +7,10 @@
 
 #include <stddef.h>
 
-/* Count from now on the wipes of memory that holds `marker`; NULL ends it. For one thread. */
+/*
+ * Count from now on the wipes of memory that holds `marker`; NULL ends it. For one thread. What was
+ * never written may hold it, too, from whoever had the memory before: the count is a least one.
+ */
 void wiped_watch(const char *marker);
 size_t wiped_count(void);
 
