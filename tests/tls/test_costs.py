@@ -1,29 +1,12 @@
 """What TLS may cost: the processor for a client that is refused, memory for one that is idle."""
 
-import socket
-import subprocess
-
-from tls_ground import TlsCase
+from tls_ground import TlsCase, hello_of
 from support.wire import connect
 
 IDLE = 100           # idle TLS sessions that are weighed
 IDLE_KIB_MAX = 24.0  # each
 REFUSED = 400
 REFUSED_MS_MAX = 0.5  # CPU a refused handshake, with accepting, closing and logging
-
-
-def hello_of(*flags):
-    """The octets that `openssl s_client` with these flags sends first."""
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        with subprocess.Popen(["openssl", "s_client", "-connect",
-                               "127.0.0.1:%d" % door.getsockname()[1], *flags],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL) as process:
-            peer, _ = door.accept()
-            data = peer.recv(65536)
-            peer.close()
-            process.wait()
-    return data
 
 
 class Costs(TlsCase):

@@ -12,7 +12,8 @@ EVERY = int(os.environ.get("POP3_CUT_EVERY", "29"))
 TAIL = int(os.environ.get("POP3_CUT_TAIL", "40"))
 COMMANDS = (b"USER alice\r\n", b"PASS wonderland\r\n", b"DELE 1\r\n", b"QUIT\r\n")
 MESSAGE = b"Subject: one\n\none\n"
-MEMORY_KIB_MAX = 48  # that half of the sessions may add to what the other half has left
+# That may come when half of it is done again; the address sanitizer's allocator is long in filling.
+MEMORY_KIB_MAX = int(os.environ.get("POP3_CUT_KIB", "48"))
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close sends RST
 
 
@@ -128,13 +129,13 @@ class CutStream(TlsCase):
         self.assertEqual(left, 0, "a whole session deletes")
         points = [i for i in range(whole) if i % EVERY == 0 or whole - i <= TAIL]
         with self.no_descriptor_leak(self.target):
-            self.cut_at(points[0::2], way, version, whole)
+            self.cut_at(points, way, version, whole)
             before = self.target.private_kib()
-            self.cut_at(points[1::2], way, version, whole)
+            self.cut_at(points[::2], way, version, whole)
             self.assertLess(self.target.private_kib() - before, MEMORY_KIB_MAX)
         # All of them, and then the end: by FIN the server has seen the whole QUIT.
         self.assertEqual(self.session(way, version, whole, False)[1], 0)
-        self.count(2 * len(points) + 2)
+        self.count(3 * len(points) + 2)
 
     def cut_at(self, points, way, version, whole):
         for limit in points:

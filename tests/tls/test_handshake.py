@@ -6,7 +6,7 @@ import ssl
 import subprocess
 import time
 
-from tls_ground import TlsCase, VERSIONS, WAYS
+from tls_ground import TlsCase, VERSIONS, WAYS, hello_of
 from support.tls_talk import Talk
 from support.wire import Client, connect
 

@@ -3,6 +3,8 @@
 import atexit
 import os
 import shutil
+import socket
+import subprocess
 import tempfile
 
 from support.case import TestCase
@@ -28,6 +30,20 @@ def authority():
         made.issue("localhost-rsa", rsa=True)
         _made.append(made)
     return _made[0]
+
+
+def hello_of(*flags):
+    """The octets that `openssl s_client` with these flags sends first."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        with subprocess.Popen(["openssl", "s_client", "-connect",
+                               "127.0.0.1:%d" % door.getsockname()[1], *flags],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as process:
+            peer, _ = door.accept()
+            data = peer.recv(65536)
+            peer.close()
+            process.wait()
+    return data
 
 
 class TlsCase(TestCase):
