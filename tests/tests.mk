@@ -52,7 +52,7 @@ check-asan: asan-build $(BUILD)/plus-client
 	@POP3_STAGE=asan $(BUILD)/asan/unit-tests
 	@POP3_EMITTER=$(abspath $(BUILD))/asan/pop3-emitter POP3_RANDOM_OPS=2000 \
 		POP3_PROXY_CUT_EVERY=9 POP3_STLS_RUNS=50 POP3_CUT_EVERY=97 POP3_CUT_KIB=600 POP3_TLS_RELOADS=10 \
-		POP3_RECORDS_EVERY=4 \
+		POP3_RECORDS_EVERY=4 POP3_RECORDS_KIB=300 \
 		$(PYTHON) tests/run.py --stage asan $(ASAN_TESTS)
 
 check-tsan:

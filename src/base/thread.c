@@ -1,6 +1,6 @@
 /*
- * Starting threads, and sched_setattr(2), for which the C library of today has no function. What
- * the kernel says of the thread is given back to it but for the turn, so nice(1) and chrt(1) are
+ * Starting threads, and sched_setattr(2), for which glibc has no function before 2.41. What the
+ * kernel says of the thread is given back to it but for the turn, so nice(1) and chrt(1) are
  * heeded.
  */
 #include "base/thread.h"

@@ -27,7 +27,7 @@ struct tls {
 	size_t taken;           /* of it */
 	enum tls_state state;
 	const char *fault;
-	size_t barren;       /* octets fed since the handshake's end or the last plaintext */
+	size_t barren;       /* octets fed since the start, the handshake or the last plaintext */
 	unsigned idle_steps; /* that brought nothing */
 	bool closed;         /* our close_notify is out */
 };

@@ -29,6 +29,7 @@ SOURCES = 100
 SPARE = 1000         # descriptors that are not for the crowd
 GOOD_SECONDS = 1.0   # to log in
 LOGINS = 5           # the machine is noisy: most of them count
+HANDSHAKES = 50      # that a process is certain to get done in a second
 IDLE_KIB_MAX = 24.0  # each
 WAYS = ("implicit", "stls", "plain")
 
@@ -92,7 +93,7 @@ class CrowdTest(TestCase):
         return companion.start(
             self, os.path.join(BUILD, "loadgen"), "idle", f"port={server.addresses[1][1]}", "tls=1",
             "prefix=idle", "password=secret", f"users={count}", f"login={login}",
-            says=f"open={count}")
+            says=f"open={count}", guard=GUARD + count / HANDSHAKES)
 
     def test_idle_tls_sessions_are_all_held_and_an_active_one_is_served(self):
         # A session that has logged in has a socket and a folder. Where descriptors are too few for all
@@ -128,7 +129,7 @@ class CrowdTest(TestCase):
         """A process of attackers.py that has come `each` times from each of them."""
         ports = [str(port) for _, port in server.addresses]
         return companion.start(self, sys.executable, os.path.join(HERE, "attackers.py"), *ports,
-                               str(each), *sources)
+                               str(each), *sources, guard=GUARD + IDLE_PLACES / HANDSHAKES)
 
     def result(self, process):
         """How many they opened, were closed, are there, and are there from one address."""

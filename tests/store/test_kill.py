@@ -25,6 +25,7 @@ SECRET = "secret"
 # A thread that waits is not always woken at the same call: these may be fewer in another run.
 WAITING = ("futex", "ppoll", "restart_syscall")
 ATTEMPTS = 5
+TRACES = 5      # of QUIT, which waits now and then for the clock of the file system
 OPTIONS = ("--mark-seen", "yes", "--store-workers", "1", "--log-level", "warning")
 LATEST = 0.3    # seconds from the answer to QUIT to a kill
 LONGEST = 0.12  # seconds from the start of the load to the kill
@@ -110,17 +111,20 @@ class Kill(TestCase):
 
     def test_server_killed_at_any_call_of_quit_deletes_only_what_was_marked(self):
         server = self.started("alice")
-        points = self.quit_points(server)
-        names = {point.call for point in points}
+        traces = sorted((self.quit_points(server) for _ in range(TRACES)), key=len)
+        points = traces[-1]
+        always = {point[:3] for point in traces[0] if point.call not in WAITING}
+        names = {point.call for point in traces[0]}
         self.assertLessEqual({"unlinkat", "renameat2", "fsync", "sendto"}, names)
         missed = []
         for point in points:
-            if any(self.quit_killed(server, point) for _ in range(ATTEMPTS)):
+            attempts = ATTEMPTS if point[:3] in always else 1
+            if any(self.quit_killed(server, point) for _ in range(attempts)):
                 self.count()
-            elif point.call not in WAITING:
+            elif point[:3] in always:
                 missed.append(point)
         self.assertEqual([], missed)
-        self.assertGreater(self.cases, len(points) * 3 // 4)
+        self.assertGreater(self.cases, len(always) * 3 // 4)
 
     def test_quit_syncs_every_folder_it_changed_before_it_answers(self):
         """Most file systems make more durable than they are asked for, and hide what is missing."""

@@ -101,7 +101,8 @@ class Cutter:
 class CutStream(TlsCase):
     def setUp(self):
         super().setUp()
-        self.target = self.tls_server(env=NO_QUARANTINE)
+        # One worker: another one would come with memory of its own, at any time.
+        self.target = self.tls_server("--store-workers", "1", env=NO_QUARANTINE)
         self.lines = 0
 
     def session(self, way, version, limit, reset):
