@@ -32,7 +32,10 @@ CLI_SOURCES := $(wildcard src/cli/*.c)
 # Delivery is a library of its own: these, and the C library alone.
 MAILDIR_SOURCES := $(addprefix src/,base/io.c base/utf8.c store/delivery.c store/folder.c \
                    store/header.c store/octets.c store/place.c store/unique.c)
-UNIT_SOURCES := $(wildcard tests/unit/*.c)
+# SUITES: those of the unit tests that are compiled.
+ALL_SUITES := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
+SUITES     ?= $(ALL_SUITES)
+UNIT_SOURCES := $(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c)) $(SUITES:%=tests/unit/test_%.c)
 HEADERS := $(wildcard src/*.h src/*/*.h)
 
 LIB_OBJECTS  := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
@@ -104,11 +107,13 @@ $(PROGRAM): $(CLI_OBJECTS) $(APP_OBJECTS) $(STATIC)
 help:
 	@sed -n 's/^## /  /p' Makefile
 
-# The list of suites is made from the file names, so that adding a test file is enough.
-$(BUILD)/suites.inc: $(UNIT_SOURCES)
+# The list of suites is made from the file names, so that adding a test file is enough; it is new
+# only if it is another one.
+.PHONY: force
+$(BUILD)/suites.inc: force
 	@mkdir -p $(@D)
-	@for s in $(patsubst tests/unit/test_%.c,%,$(filter tests/unit/test_%.c,$^)); do \
-		echo "SUITE($$s)"; done > $@
+	@printf 'SUITE(%s)\n' $(SUITES) > $@.new
+	@cmp -s $@.new $@ || mv $@.new $@
 
 $(BUILD)/tests/unit/main.o: $(BUILD)/suites.inc
 $(BUILD)/tests/unit/%.o: ALL_CFLAGS += -Itests -I$(BUILD)

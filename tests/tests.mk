@@ -7,11 +7,19 @@ check:
 check-long:
 	@tests/stages --long
 
+# What clang compiles nowhere else: the fuzzers are made of the library and the layers above it.
+.PHONY: clang-rest
+clang-rest:
+	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC=clang OPTIMIZE=-O0 HARDEN= clang-objects
+.PHONY: clang-objects
+clang-objects: $(CLI_OBJECTS) $(UNIT_OBJECTS)
+
 check-unit: $(UNIT)
 	@POP3_STAGE=$(or $(POP3_STAGE),unit) $(UNIT)
 
 # Sanitizers and coverage need objects of their own: a make of its own in a folder below BUILD.
-# Warnings are judged in the plain builds: instrumented code makes gcc see some that are none.
+# Warnings are judged in the plain builds: instrumented code makes gcc see some that are none. For a
+# report the lines are enough.
 SUBMAKE = $(MAKE) --no-print-directory HARDEN= WERROR=
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 TSAN := -fsanitize=thread
@@ -20,7 +28,6 @@ TSAN := -fsanitize=thread
 # sanitizer the unit tests without threads, under valgrind most of what the address sanitizer has
 # seen.
 POP3_FULL ?= yes
-ALL_SUITES := $(filter-out %.c %/%,$(UNIT_SOURCES:tests/unit/test_%.c=%))
 TSAN_SUITES := $(ALL_SUITES)
 # Without the exhaustive suite, which takes hours there, and the one that runs out of descriptors,
 # of which valgrind needs some itself; and those whose programs are watched by pidfd_open(2), which it
@@ -34,7 +41,7 @@ TSAN_TESTS := tests/protocol tests/tls/test_stls.py tests/tls/test_reload.py tes
 ifeq ($(POP3_FULL),no)
 TSAN_SUITES := $(filter backend_% deferral delivery_crowd events grants loop passwd_edit server% verifier \
 	session_defer store_busy throttle workers,$(ALL_SUITES))
-VALGRIND_SUITES := backend_auth backend_sasl deferral emitter events sasl session session_end \
+VALGRIND_SUITES := backend_sasl deferral emitter events sasl session session_end \
 	session_flow tls_stream
 ASAN_TESTS := tests/protocol/test_scripts.py tests/protocol/test_model.py tests/protocol/test_sasl.py \
 	tests/store/test_odd_maildrops.py tests/tls/test_stls.py
@@ -44,7 +51,7 @@ endif
 # Of all that runs under the address sanitizer, which may be asked for at the same time.
 asan-build:
 	@mkdir -p $(BUILD)/asan
-	+@flock $(BUILD)/asan $(SUBMAKE) BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g' SANITIZE='$(ASAN)' \
+	+@flock $(BUILD)/asan $(SUBMAKE) BUILD=$(BUILD)/asan OPTIMIZE='-O1 -g1' SANITIZE='$(ASAN)' \
 		all $(addprefix $(BUILD)/asan/,unit-tests oom-tests oom-emitter)
 
 # The unit tests, and the program under other tests.
@@ -56,8 +63,9 @@ check-asan: asan-build $(BUILD)/plus-client
 		$(PYTHON) tests/run.py --stage asan $(ASAN_TESTS)
 
 check-tsan:
-	+@$(SUBMAKE) BUILD=$(BUILD)/tsan OPTIMIZE='-O1 -g' SANITIZE='$(TSAN)' all $(BUILD)/tsan/unit-tests
-	@POP3_STAGE=tsan $(BUILD)/tsan/unit-tests $(TSAN_SUITES)
+	+@$(SUBMAKE) BUILD=$(BUILD)/tsan OPTIMIZE='-O1 -g1' SANITIZE='$(TSAN)' \
+		SUITES='$(TSAN_SUITES)' all $(BUILD)/tsan/unit-tests
+	@POP3_STAGE=tsan $(BUILD)/tsan/unit-tests
 	@POP3_EMITTER=$(abspath $(BUILD))/tsan/pop3-emitter POP3_RANDOM_OPS=2000 \
 		$(PYTHON) tests/run.py --stage tsan $(TSAN_TESTS)
 
@@ -73,9 +81,10 @@ check-valgrind: $(UNIT)
 COVERAGE_SUITES := $(filter deferral emitter events examples international line prepare sasl session% \
 	text tls_stream utf8 view wire,$(ALL_SUITES))
 check-coverage:
-	+@$(SUBMAKE) BUILD=$(BUILD)/coverage OPTIMIZE='-O0 -g' SANITIZE=--coverage $(BUILD)/coverage/unit-tests
+	+@$(SUBMAKE) BUILD=$(BUILD)/coverage OPTIMIZE='-O0 -g' SANITIZE=--coverage \
+		SUITES='$(COVERAGE_SUITES)' $(BUILD)/coverage/unit-tests
 	@find $(BUILD)/coverage -name '*.gcda' -delete
-	@POP3_RESULTS= $(BUILD)/coverage/unit-tests $(COVERAGE_SUITES)
+	@POP3_RESULTS= $(BUILD)/coverage/unit-tests
 	@$(PYTHON) tests/coverage.py $(BUILD)/coverage 95 src/proto src/emitter
 
 # The client of the tests of channel binding.

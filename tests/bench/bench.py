@@ -2,6 +2,7 @@
 
     BENCH_ROUNDS=7     rounds; each measures both servers, in alternating order
     BENCH_SECONDS=2    of one measurement
+    BENCH_IDLE=1000    sessions whose memory is compared
     BENCH_MESSAGES=100000  in the large maildrop
     BENCH_TRAFFIC=30   seconds of deliveries
     BENCH_ONLY=a,b     only those rows (the names that --list prints)
@@ -46,6 +47,7 @@ class Bench:
         self.build = os.path.abspath(os.environ.get("BUILD", "build"))
         self.rounds = int(os.environ.get("BENCH_ROUNDS", "7"))
         self.seconds = float(os.environ.get("BENCH_SECONDS", "2"))
+        self.idle = min(IDLE_USERS, int(os.environ.get("BENCH_IDLE", IDLE_USERS)))
         self.messages = int(os.environ.get("BENCH_MESSAGES", "100000"))
         self.traffic_seconds = float(os.environ.get("BENCH_TRAFFIC", "30"))
         self.judge = os.environ.get("BENCH_JUDGE", "yes") != "no"
@@ -247,7 +249,7 @@ class Bench:
 
     def idle_memory(self, row):
         self.both_memory(row, lambda server: measure.idle_memory(
-            self.loadgen, server, IDLE_USERS, self.settle))
+            self.loadgen, server, self.idle, self.settle))
 
     def start_memory(self, row):
         self.both_memory(row, lambda server: measure.start_memory(self.loadgen, server))

@@ -10,7 +10,7 @@ FUZZ_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 .PHONY: fuzz fuzz-build
 # Built by a make of its own, since all objects are compiled for the fuzzer.
 fuzz-build:
-	@$(MAKE) --no-print-directory BUILD=$(FUZZ_BUILD) CC=$(FUZZ_CC) HARDEN= \
+	@$(MAKE) --no-print-directory BUILD=$(FUZZ_BUILD) CC=$(FUZZ_CC) HARDEN= OPTIMIZE='-O2 -g1' \
 		SANITIZE="-fsanitize=fuzzer-no-link $(FUZZ_SANITIZE)" \
 		$(FUZZ_NAMES:%=$(FUZZ_BUILD)/fuzz_%)
 
