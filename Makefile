@@ -113,7 +113,7 @@ help:
 $(BUILD)/suites.inc: force
 	@mkdir -p $(@D)
 	@printf 'SUITE(%s)\n' $(SUITES) > $@.new
-	@cmp -s $@.new $@ || mv $@.new $@
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 $(BUILD)/tests/unit/main.o: $(BUILD)/suites.inc
 $(BUILD)/tests/unit/%.o: ALL_CFLAGS += -Itests -I$(BUILD)
