@@ -4,10 +4,12 @@ work itself is compared: it is the same for whoever cannot log in."""
 import os
 
 from attempts import CramMd5, ITERATIONS, OauthBearer, Pass, Plain, ScramAttempt, hashed, scram_hashed
+from statistics_of import ENOUGH
 from timing import CHEAP, EACH, OTHER, Timed, TimedScram, TimedWhole, TimingCase
 
-FEW = max(8, EACH // 10)  # where one costs a tenth of a second
-SOME = max(20, EACH // 5)
+# In the short form fewer of those that cost a tenth of a second, or some hundredths.
+FEW = EACH if EACH >= ENOUGH else max(8, EACH // 10)
+SOME = EACH if EACH >= ENOUGH else max(20, EACH // 5)
 TEMPORARY = "-ERR [SYS/TEMP] try again later"
 STANDARD = "$y$j9T$saltsaltsaltsalt$"  # of crypt_gensalt(3)
 

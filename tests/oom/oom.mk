@@ -19,7 +19,7 @@ $(BUILD)/oom-emitter: $(OOM_HOOK) $(CLI_OBJECTS) $(APP_OBJECTS) $(STATIC)
 
 .PHONY: check-oom
 check-oom: asan-build
-	@$(BUILD)/asan/oom-tests
-	@POP3_EMITTER=$(abspath $(BUILD)/asan/oom-emitter) $(PYTHON) tests/run.py --stage oom tests/oom
+	@$(ASAN_RUN) $(BUILD)/asan/oom-tests
+	@$(ASAN_RUN) POP3_EMITTER=$(abspath $(BUILD)/asan/oom-emitter) $(PYTHON) tests/run.py --stage oom tests/oom
 
 -include $(OOM_OBJECTS:.o=.d) $(BUILD)/tests/oom/hook.d
